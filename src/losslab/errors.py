@@ -4,11 +4,15 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+MOST_LISTED = 100
+"""Longer lists of choices are counted, not printed."""
+
+
 class LosslabError(Exception):
     """Something outside losslab's own code is wrong; the message says what and what to do."""
 
 
-class SpecError(LosslabError, ValueError):
+class SpecError(LosslabError):
     """A value in a run's or a study's description breaks its rule."""
 
 
@@ -41,4 +45,5 @@ def unknown(kind: str, name: object, choices: Iterable[object]) -> str:
     names = [str(choice) for choice in choices]
     near = get_close_matches(str(name), names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"unknown {kind} {name!r}: one of {', '.join(names)}{hint}"
+    listed = ", ".join(names) if len(names) <= MOST_LISTED else f"{len(names)} names"
+    return f"unknown {kind} {name!r}: one of {listed}{hint}"

@@ -1,0 +1,192 @@
+"""RunSpec: everything that decides the outcome of one training run, and nothing else.
+
+A spec holds no path and no device: the same spec on another machine is the same run. Data sets, models and losses
+know nothing of it, so that each can be used alone; it stands above them and refuses names that they do not have.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import (
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass
+
+from losslab.data import DATASETS, check_task, parse_options
+from losslab.data.splits import SplitOptions
+from losslab.data.transforms import AUGMENTATIONS
+from losslab.errors import SpecError, unknown
+from losslab.losses import canonical
+from losslab.models import MODELS, check_model
+
+Count = Annotated[int, Ge(1)]
+Pixels = Annotated[int, Ge(1), Le(65535)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[Finite, Ge(0)]
+
+MONITORS = ("val_iou", "val_boundary_iou", "val_accuracy", "val_loss")
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
+class RunSpec:
+    """One training run: data, network, loss, optimisation and seed.
+
+    Unknown fields, wrong types, values out of range and names that do not exist raise `SpecError`, which names the
+    field, the rule and the choices. Sizes are (height, width) in pixels.
+    """
+
+    dataset: str = "scenes"
+    dataset_options: dict[str, Any] = Field(default_factory=dict)
+    task: str | None = None
+    """None: all classes. "Car", "Car+Bicyclist", "not background": that foreground against the rest."""
+    split: Literal["official", "fractions", "folds"] = "official"
+    split_fractions: tuple[Share, Share, Share] = (0.7, 0.15, 0.15)
+    split_seed: Annotated[int, Ge(0)] = 0
+    folds: Annotated[int, Ge(3)] = 5
+    fold: Annotated[int, Ge(0)] = 0
+    size: tuple[Pixels, Pixels] = (64, 64)
+    augmentation: str = "none"
+    crop_size: tuple[Pixels, Pixels] | None = None
+
+    model: str = "unet"
+    model_options: dict[str, Any] = Field(default_factory=dict)
+    encoder: str = "resnet34"
+    encoder_weights: str | None = None
+    """None: random. "imagenet": the encoder's published weights. Otherwise a weights file."""
+
+    loss: str = "ce"
+    optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
+    lr: Annotated[Finite, Gt(0)] = 1e-3
+    weight_decay: Share = 0.0
+    momentum: Annotated[Finite, Ge(0), Lt(1)] = 0.9
+    """Of sgd and rmsprop; the Adams do not read it."""
+    schedule: Literal["constant", "poly", "cosine"] = "constant"
+    poly_power: Annotated[Finite, Gt(0)] = 0.9
+    batch_size: Count = 16
+    epochs: Count | None = None
+    max_iterations: Count | None = None
+    patience: Count | None = None
+    """Epochs without a better `monitor` after which training stops; None: never."""
+    monitor: Literal["val_iou", "val_boundary_iou", "val_accuracy", "val_loss"] = "val_iou"
+    selection: Literal["best", "last"] = "best"
+    """The weights that are tested: of the best epoch by `monitor`, or of the last."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    deterministic: bool = False
+    """Ask torch for deterministic kernels; on a CPU a run is bit-exact without it."""
+    seed: Annotated[int, Ge(0), Lt(2**32)] = 0
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _readable_errors(cls, values: Any, handler: Any) -> Any:
+        try:
+            return handler(values)
+        except ValidationError as error:
+            raise SpecError(_explain(error, [f.name for f in fields(cls)])) from None
+
+    @field_validator("dataset")
+    @classmethod
+    def _known_dataset(cls, name: str) -> str:
+        return _known("dataset", name, DATASETS)
+
+    @field_validator("augmentation")
+    @classmethod
+    def _known_augmentation(cls, name: str) -> str:
+        return _known("augmentation", name, AUGMENTATIONS)
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, name: str) -> str:
+        return _known("model", name, MODELS)
+
+    @field_validator("loss")
+    @classmethod
+    def _known_loss(cls, expression: str) -> str:
+        return canonical(expression)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "RunSpec":
+        parse_options(self.dataset, self.dataset_options)
+        check_task(self.dataset, self.dataset_options, self.task)
+        check_model(self.model, encoder=self.encoder, options=self.model_options)
+        self.split_options()
+        if (self.epochs is None) == (self.max_iterations is None):
+            raise SpecError("give exactly one of epochs and max_iterations")
+        crops = "crop" in self.augmentation
+        if crops != (self.crop_size is not None):
+            word = "needs" if crops else "takes no"
+            raise SpecError(
+                f"crop_size: augmentation {self.augmentation!r} {word} crop_size (height, width)"
+            )
+        return self
+
+    def split_options(self) -> SplitOptions:
+        """How the data set is divided into training, validation and test pictures."""
+        return SplitOptions(
+            rule=self.split,
+            fractions=self.split_fractions,
+            folds=self.folds,
+            fold=self.fold,
+            seed=self.split_seed,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON values, in the order of their declaration."""
+        return json.loads(json.dumps(asdict(self)))
+
+    @property
+    def run_id(self) -> str:
+        """A readable name that ends in the first 8 hex digits of the spec's SHA-256."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        dataset = self.dataset_options.get("name", self.dataset)
+        parts = [dataset, self.task, self.model, self.encoder, self.loss]
+        names = [_slug(str(part)) for part in parts if part]
+        return "-".join([*filter(None, names), f"s{self.seed}", digest])
+
+    @classmethod
+    def field_names(cls) -> list[str]:
+        """Names of all fields, in the order of their declaration."""
+        return [f.name for f in fields(cls)]
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> "RunSpec":
+        """A spec from JSON or YAML values: lists stand for tuples; everything else is as strict."""
+        try:
+            text = json.dumps(dict(values))
+        except (TypeError, ValueError) as error:
+            raise SpecError(f"a run's description holds numbers, texts and lists only: {error}") from None
+        return TypeAdapter(cls).validate_json(text)
+
+
+def _known(field: str, name: str, choices: Mapping[str, Any]) -> str:
+    if name not in choices:
+        raise SpecError(unknown(field, name, choices))
+    return name
+
+
+def _slug(text: str) -> str:
+    """Letters and digits of `text`, at most 24, joined by hyphens where others stood."""
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower().removeprefix("./")).strip("-.")[:24].rstrip("-.")
+
+
+def _explain(error: ValidationError, names: list[str]) -> str:
+    """Pydantic's findings as one line each: field, rule, value."""
+    lines = []
+    for finding in error.errors():
+        place = [str(part) for part in finding["loc"] if part != "RunSpec"]
+        field = place[0] if place else "spec"
+        if finding["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+            lines.append(unknown("field", field, names))
+        else:
+            lines.append(f"{'.'.join(place)}: {finding['msg']}, got {finding['input']!r}")
+    return "; ".join(dict.fromkeys(lines))
