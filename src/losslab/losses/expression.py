@@ -1,0 +1,191 @@
+"""The language of training objectives: "dice + ce", "ce + 0.5*focal(gamma=1)".
+
+An expression is a sum of registered losses, each with a weight and options. Python's own parser
+reads it; nothing in it is ever evaluated.
+"""
+
+import ast
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from losslab.errors import SpecError, unknown
+from losslab.losses.registry import LOSSES, Loss
+
+EXAMPLE = "'dice + ce', '0.5*focal(gamma=1)'"
+
+
+@dataclass(frozen=True)
+class Term:
+    """One weighted loss of an expression; as text, its canonical form."""
+
+    weight: float
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Only those that differ from the loss's defaults, in the order of its signature."""
+
+    def __str__(self) -> str:
+        weight = "" if self.weight == 1 else f"{_text(self.weight)}*"
+        options = ", ".join(f"{key}={_text(value)}" for key, value in self.options.items())
+        return f"{weight}{self.name}({options})" if options else f"{weight}{self.name}"
+
+
+def parse(expression: str, losses: Mapping[str, Loss] = LOSSES) -> list[Term]:
+    """The terms of an expression, in its order.
+
+    Raises `SpecError`, which names the text, the rule and the choices, for anything but sums of
+    registered losses with non-zero finite weights and options of the right names and types.
+    """
+    if not isinstance(expression, str) or not expression.strip():
+        raise SpecError(f"loss: an expression such as {EXAMPLE}, got {expression!r}")
+    try:
+        tree = ast.parse(expression.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise SpecError(f"loss: {expression!r} is no expression such as {EXAMPLE}") from None
+    terms = _Reader(expression, losses).terms(tree.body)
+    for index, term in enumerate(terms):
+        if any((term.name, term.options) == (other.name, other.options) for other in terms[:index]):
+            raise SpecError(
+                f"loss: {expression!r} holds {term.name!r} twice with the same options; "
+                "give it one weight instead"
+            )
+    return terms
+
+
+def canonical(expression: str) -> str:
+    """The one spelling of an objective: defaults left out, options in order, numbers in shortest
+    form.
+    """
+    return " + ".join(str(term) for term in parse(expression))
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads syntax nodes of one expression; keeps its text for the errors."""
+
+    text: str
+    losses: Mapping[str, Loss]
+
+    def terms(self, node: ast.expr) -> list[Term]:
+        match node:
+            case ast.BinOp(left, ast.Add(), right):
+                return self.terms(left) + self.terms(right)
+            case ast.BinOp(left, ast.Mult(), right) if self._is_number(left):
+                return self._scaled(self._number(left), right)
+            case ast.BinOp(left, ast.Mult(), right) if self._is_number(right):
+                return self._scaled(self._number(right), left)
+            case ast.UnaryOp(ast.USub(), operand) if not self._is_number(node):
+                return self._scaled(-1.0, operand)
+            case ast.Name(name):
+                return [Term(1.0, self._known(name))]
+            case ast.Call(ast.Name(name), positional, keywords):
+                return [Term(1.0, self._known(name), self._options(name, positional, keywords))]
+        raise self._error(
+            node, f"losses joined by + and weighted by number*loss, such as {EXAMPLE}"
+        )
+
+    def _scaled(self, weight: float, node: ast.expr) -> list[Term]:
+        terms = [Term(weight * term.weight, term.name, term.options) for term in self.terms(node)]
+        if not all(math.isfinite(term.weight) and term.weight != 0 for term in terms):
+            raise self._error(node, f"a weight that is finite and not 0 (here {weight:g})")
+        return terms
+
+    def _known(self, name: str) -> str:
+        if name not in self.losses:
+            raise SpecError(f"loss: {unknown('loss', name, self.losses)}")
+        return name
+
+    def _options(
+        self, name: str, positional: list[ast.expr], keywords: list[ast.keyword]
+    ) -> dict[str, Any]:
+        parameters = option_parameters(self.losses[name])
+        if positional:
+            takes = ", ".join(parameters) or "none"
+            raise self._error(
+                positional[0], f"options of {name!r} by name, name=value (it has: {takes})"
+            )
+        given: dict[str, Any] = {}
+        for keyword in keywords:
+            key = keyword.arg
+            if key is None:
+                raise self._error(keyword.value, "options by name, not **")
+            if key not in parameters:
+                choices = parameters or ["none"]
+                raise SpecError(
+                    f"loss: {self.text!r}: {unknown(f'option of {name!r}', key, choices)}"
+                )
+            given[key] = self._option(name, parameters[key], keyword.value)
+        return {
+            key: given[key]
+            for key, parameter in parameters.items()
+            if key in given and given[key] != parameter.default
+        }
+
+    def _option(self, name: str, parameter: inspect.Parameter, node: ast.expr) -> Any:
+        value = self._value(node)
+        rule = TypeAdapter(
+            parameter.annotation, config=ConfigDict(strict=True, allow_inf_nan=False)
+        )
+        try:
+            return rule.validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise SpecError(
+                f"loss: {self.text!r}: option {parameter.name!r} of {name!r}: {reason}, "
+                f"got {value!r}"
+            ) from None
+
+    def _value(self, node: ast.expr) -> Any:
+        if self._is_number(node):
+            return self._number(node)
+        match node:
+            case ast.Constant(bool() | str() as value):
+                return value
+            case ast.Tuple(elements):
+                return tuple(self._value(element) for element in elements)
+        raise self._error(
+            node, "an option's value is a number, a text, True, False or a tuple of these"
+        )
+
+    def _is_number(self, node: ast.expr) -> bool:
+        match node:
+            case ast.UnaryOp(ast.USub(), operand):
+                return self._is_number(operand)
+            case ast.BinOp(left, ast.Mult(), right):
+                return self._is_number(left) and self._is_number(right)
+            case ast.Constant(value):
+                return isinstance(value, int | float) and not isinstance(value, bool)
+        return False
+
+    def _number(self, node: ast.expr) -> int | float:
+        match node:
+            case ast.UnaryOp(ast.USub(), operand):
+                return -self._number(operand)
+            case ast.BinOp(left, ast.Mult(), right):
+                return self._number(left) * self._number(right)
+            case ast.Constant(int() | float() as value) if abs(value) <= 1e300:
+                return value
+        raise self._error(node, "finite numbers")
+
+    def _error(self, node: ast.AST, rule: str) -> SpecError:
+        part = ast.get_source_segment(self.text.strip(), node)
+        return SpecError(f"loss: {self.text!r}: needs {rule}; cannot read {part!r}")
+
+
+def option_parameters(loss: Loss) -> dict[str, inspect.Parameter]:
+    """The options of a loss by name: the keyword-only parameters of its function."""
+    parameters = inspect.signature(loss.function).parameters.values()
+    return {p.name: p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def _text(value: Any) -> str:
+    """A literal in its shortest form: 1.0 and 1 are both 1."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_text, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return repr(value)
