@@ -1,0 +1,112 @@
+"""CamVid in SegNet's split: 11 classes, 367/101/233 pictures of 480x360 (Brostow et al. 2009;
+Badrinarayanan et al. 2017).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from losslab.constants import IGNORE_INDEX
+from losslab.data.base import SPLITS
+from losslab.data.pairs import Pair, PairedFiles, need_folder, pair_up
+from losslab.data.pictures import read_indices
+from losslab.errors import DataError
+
+CLASSES = {
+    "Sky": (128, 128, 128),
+    "Building": (128, 0, 0),
+    "Pole": (192, 192, 128),
+    "Road": (128, 64, 128),
+    "Pavement": (60, 40, 222),
+    "Tree": (128, 128, 0),
+    "SignSymbol": (192, 128, 128),
+    "Fence": (64, 64, 128),
+    "Car": (64, 0, 128),
+    "Pedestrian": (64, 64, 0),
+    "Bicyclist": (0, 128, 192),
+}
+VOID = 11
+COUNTS = {"train": 367, "val": 101, "test": 233}
+SHAPE = (360, 480)
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
+class CamVidOptions:
+    """How complete the files must be."""
+
+    partial: bool = False
+    """Accept other counts and sizes than those of the full set, for samples and fixtures."""
+
+
+class CamVid(PairedFiles):
+    """`{train,val,test}/*` and `{train,val,test}annot/*`, paired by stem; label value 11 is void.
+
+    The lists `train.txt`, `val.txt` and `test.txt` hold paths of another machine and are not
+    needed.
+    """
+
+    name = "camvid"
+    options_type = CamVidOptions
+    static_classes = tuple(CLASSES)
+
+    def __init__(self, pairs: list[Pair], *, partial: bool):
+        colours = np.array(list(CLASSES.values()), dtype=np.uint8)
+        super().__init__(pairs, class_names=self.static_classes, colours=colours)
+        self.partial = partial
+
+    @classmethod
+    def open(cls, root: Path, options: CamVidOptions) -> "CamVid":
+        folder = find(root)
+        pairs: list[Pair] = []
+        for split in SPLITS:
+            images, labels = (
+                need_folder("camvid", folder / name, f"the set has {split} and {split}annot")
+                for name in (split, f"{split}annot")
+            )
+            found = pair_up("camvid", images, labels, split=split)
+            if not options.partial and len(found) != COUNTS[split]:
+                raise DataError(
+                    f"camvid: {images} holds {len(found)} pictures, the full set "
+                    f"{COUNTS[split]}; complete it, or "
+                    "say partial=True to work with a sample"
+                )
+            pairs += found
+        ids = [pair.id for pair in pairs]
+        repeated = sorted({name for name in ids if ids.count(name) > 1})
+        if repeated:
+            raise DataError(
+                f"camvid: {folder}: picture {repeated[0]!r} lies in two splits; keep it in one"
+            )
+        return cls(pairs, partial=options.partial)
+
+    def read_label(self, path: Path) -> UInt8[np.ndarray, "h w"]:
+        label = read_indices(path)
+        label[label == VOID] = IGNORE_INDEX
+        return label
+
+    def rules(self) -> dict[str, Any]:
+        return {"void": VOID}
+
+    def check_size(self, pair: Pair, shape: tuple[int, ...]) -> None:
+        if not self.partial and shape != SHAPE:
+            raise DataError(
+                f"camvid: {pair.image}: pictures are 480x360, this one is {shape[1]}x{shape[0]}; "
+                "take the official file, or "
+                "say partial=True"
+            )
+
+
+def find(root: Path) -> Path:
+    """The folder of the set under the data root, or the data root itself."""
+    candidates = (root / "camvid", root / "CamVid", root)
+    for folder in candidates:
+        if (folder / "trainannot").is_dir():
+            return folder
+    raise DataError(
+        f"camvid: neither {candidates[0]}, {candidates[1]} nor {root} holds train and "
+        "trainannot; put SegNet's CamVid there"
+    )

@@ -1,0 +1,182 @@
+"""People's own data: a folder of pictures, a folder of label maps and the names of the classes."""
+
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+import numpy as np
+from annotated_types import Ge, Le
+from jaxtyping import UInt8
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from losslab.constants import IGNORE_INDEX
+from losslab.data.base import SPLITS
+from losslab.data.pairs import Pair, PairedFiles, default_colours, need_folder, pair_up
+from losslab.data.pictures import read_colours, read_indices
+from losslab.errors import DataError
+
+Level = Annotated[int, Ge(0), Le(255)]
+Colour = tuple[Level, Level, Level]
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
+class FolderOptions:
+    """Where the pictures lie and what their label maps mean."""
+
+    name: str = "."
+    """Folder of the set, relative to the data root; it holds images/ and masks/."""
+    classes: tuple[str, ...] | None = None
+    """Names by class index; None: the lines of the set's classes.txt."""
+    colours: tuple[Colour, ...] | None = None
+    """Colours by class index, for label maps that are painted; None: label maps hold indices."""
+    void: Level | None = None
+    """A label value that means "not annotated", besides 255."""
+    void_colour: Colour | None = None
+    """The colour that means "not annotated" in painted label maps."""
+
+    def __post_init__(self) -> None:
+        place = PurePosixPath(self.name)
+        if place.is_absolute() or ".." in place.parts:
+            raise DataError(
+                f"folder option name: a path below the data root is needed, got {self.name!r}; "
+                "move the data root instead"
+            )
+        if self.classes is not None:
+            check_class_names(self.classes, "option classes")
+        if self.colours is None:
+            if self.void_colour is not None:
+                raise DataError(
+                    "folder option void_colour: only painted label maps have one; give colours too"
+                )
+            return
+        if self.void is not None:
+            raise DataError("folder option void: painted label maps have none; give void_colour")
+        every = [*self.colours, *([self.void_colour] if self.void_colour else [])]
+        if len(set(every)) < len(every):
+            raise DataError("folder option colours: two classes share a colour; give each its own")
+        if self.classes is not None and len(self.colours) != len(self.classes):
+            raise DataError(
+                f"folder option colours: {len(self.colours)} colours for {len(self.classes)} "
+                "classes; give one a class"
+            )
+
+
+class Folder(PairedFiles):
+    """`images/` and `masks/`, paired by stem.
+
+    Official splits are lists (train.txt, val.txt, test.txt: a stem or file name a line) or
+    subfolders (images/train, masks/train, ...); with subfolders the ids are `<split>_<stem>`.
+    """
+
+    name = "folder"
+    options_type = FolderOptions
+
+    def __init__(self, pairs: list[Pair], options: FolderOptions, class_names: tuple[str, ...]):
+        colours = default_colours(len(class_names))
+        if options.colours is not None:
+            colours = np.array(options.colours, dtype=np.uint8)
+        super().__init__(pairs, class_names=class_names, colours=colours)
+        self.options = options
+
+    @classmethod
+    def open(cls, root: Path, options: FolderOptions) -> "Folder":
+        remedy = "a set has images/ and masks/; check the data root and the option name"
+        home = need_folder("folder", root / options.name, remedy)
+        images, masks = (need_folder("folder", home / part, remedy) for part in ("images", "masks"))
+        class_names = options.classes or read_class_names(home)
+        if options.colours is not None and len(options.colours) != len(class_names):
+            raise DataError(
+                f"folder option colours: {len(options.colours)} colours for the "
+                f"{len(class_names)} classes of {home}; give "
+                "one a class"
+            )
+        if all((images / split).is_dir() for split in SPLITS):
+            pairs = [
+                pair
+                for split in SPLITS
+                for pair in pair_up(
+                    "folder", images / split, masks / split, split=split, prefix=f"{split}_"
+                )
+            ]
+        else:
+            pairs = pair_up("folder", images, masks)
+            if any((home / f"{split}.txt").exists() for split in SPLITS):
+                pairs = _split_by_lists(home, pairs)
+        return cls(pairs, options, class_names)
+
+    def read_label(self, path: Path) -> UInt8[np.ndarray, "h w"]:
+        if self.options.colours is not None:
+            return read_colours(path, self.options.colours, self.options.void_colour)
+        label = read_indices(path)
+        if self.options.void is not None:
+            label[label == self.options.void] = IGNORE_INDEX
+        return label
+
+    def rules(self) -> dict[str, Any]:
+        options = self.options
+        return {
+            "colours": options.colours,
+            "void": options.void,
+            "void_colour": options.void_colour,
+        }
+
+
+def check_class_names(names: tuple[str, ...], where: str) -> None:
+    """Class names must be two to 255, different, and usable in a task such as "Car+Bicyclist"."""
+    if not 2 <= len(names) <= IGNORE_INDEX:
+        raise DataError(
+            f"folder {where}: two to 255 classes are needed, background included, got {len(names)}"
+        )
+    for name in names:
+        if name != name.strip() or not name or "+" in name or name.startswith("not "):
+            raise DataError(
+                f"folder {where}: {name!r} is no class name: not empty, no space around it, no "
+                "'+', not beginning with 'not '"
+            )
+        if names.count(name) > 1:
+            raise DataError(f"folder {where}: class {name!r} is named twice; rename one")
+
+
+def read_class_names(home: Path) -> tuple[str, ...]:
+    """The lines of classes.txt by class index."""
+    path = home / "classes.txt"
+    names = tuple(line.strip() for line in _lines(path, "or give the option classes"))
+    check_class_names(names, str(path))
+    return names
+
+
+def _lines(path: Path, remedy: str) -> list[str]:
+    """The lines of a text file that are not blank."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"folder: {path} does not exist; write it, {remedy}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"folder: {path} cannot be read ({error}); save it as UTF-8 text") from None
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _split_by_lists(home: Path, pairs: list[Pair]) -> list[Pair]:
+    """The pairs that train.txt, val.txt and test.txt list, in that order, then those that none
+    lists.
+    """
+    by_id = {pair.id: pair for pair in pairs}
+    placed: dict[str, Pair] = {}
+    for split in SPLITS:
+        path = home / f"{split}.txt"
+        for line in _lines(path, "or remove the other lists and divide by fractions"):
+            stem = line if line in by_id else PurePosixPath(line.replace("\\", "/")).stem
+            if stem not in by_id:
+                raise DataError(
+                    f"folder: {path}: there is no picture {line!r} in {home / 'images'}; correct "
+                    "the list"
+                )
+            if stem in placed:
+                raise DataError(
+                    f"folder: {path}: picture {stem!r} is already listed ({placed[stem].split}); "
+                    "a picture has one split"
+                )
+            pair = by_id[stem]
+            placed[stem] = Pair(pair.id, split, pair.image, pair.label)
+    rest = [pair for pair in pairs if pair.id not in placed]
+    return [*placed.values(), *rest]

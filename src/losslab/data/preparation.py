@@ -1,0 +1,197 @@
+"""What a training run reads: three splits of a cached data set under one task."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from losslab.constants import IGNORE_INDEX
+from losslab.data.base import SegmentationDataset, parse_task, task_lookup
+from losslab.data.cache import CacheEntry, cached, check_size
+from losslab.data.camvid import CamVid
+from losslab.data.dials import KINDS
+from losslab.data.folder import Folder
+from losslab.data.options import checked
+from losslab.data.scenes import Scenes
+from losslab.data.splits import SplitOptions, divide
+from losslab.errors import DataError, unknown
+
+DATASETS = {"scenes": Scenes, "camvid": CamVid, "folder": Folder}
+
+DATA_ROOT_VARIABLE = "LOSSLAB_DATA"
+
+
+@dataclass(frozen=True)
+class CachedSplit:
+    """Decoded pictures and labels of one split at the training size; 255 is void."""
+
+    images: UInt8[np.ndarray, "n h w 3"]
+    labels: UInt8[np.ndarray, "n h w"]
+    ids: list[str]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Training, validation and test pictures of one run; of a binary task `num_classes` is 1 and
+    labels are 0, 1, 255.
+    """
+
+    train: CachedSplit
+    val: CachedSplit
+    test: CachedSplit
+    class_names: tuple[str, ...]
+    num_classes: int
+    colours: UInt8[np.ndarray, "c 3"]
+    fingerprint: str
+    """SHA-256 of the pictures, labels, task and division."""
+
+
+def parse_options(name: str, values: Mapping[str, Any]) -> Any:
+    """The options of a data set as its frozen dataclass; lists stand for tuples.
+
+    Raises `DataError` naming an unknown data set or option, a wrong type or a value out of range,
+    with the choices.
+    """
+    return checked(_known(name).options_type, name, values)
+
+
+def check_task(name: str, values: Mapping[str, Any], task: str | None) -> None:
+    """Refuse a task that does not fit the data set, as far as its classes are known without its
+    files.
+    """
+    if task is None:
+        return
+    options = parse_options(name, values)
+    if name == "scenes":
+        class_names = tuple(kind.name for kind in KINDS[: options.classes])
+    elif name == "camvid":
+        class_names = CamVid.static_classes
+    else:
+        class_names = options.classes
+    if class_names is None:
+        parse_task(task)
+    else:
+        task_lookup(task, class_names)
+
+
+def open_dataset(
+    name: str,
+    root: str | Path | None = None,
+    *,
+    split: str = "train",
+    task: str | None = None,
+    partial: bool = False,
+    **options: Any,
+) -> SegmentationDataset:
+    """Pictures of one official split ("train", "val", "test" or "all"), decoded from their files as
+    they lie there.
+
+    `root` is the data root, the folder that holds data sets; without it the environment's
+    LOSSLAB_DATA. `partial` relaxes the counts that a published data set must have. `options` are
+    those of the data set.
+    """
+    if partial and "partial" in _known(name).options_type.__dataclass_fields__:
+        options["partial"] = True
+    return _open(name, options, root).view(split, task)
+
+
+def prepare(
+    name: str,
+    *,
+    options: Mapping[str, Any],
+    task: str | None,
+    split: SplitOptions,
+    size: tuple[int, int],
+    data_root: str | Path | None,
+    cache_root: str | Path,
+) -> RunData:
+    """The cached pictures of a data set at `size` (height, width), divided by `split` and seen
+    under `task`.
+
+    The cache holds all classes of the whole data set, so that every task and division shares it.
+    """
+    check_size(size)
+    dataset = _open(name, options, data_root)
+    lookup = None if task is None else task_lookup(task, dataset.class_names)
+    parts = divide(name, dataset.ids, dataset.splits, split)
+    entry = cached(dataset, size, Path(cache_root))
+    _check_annotated(dataset, entry)
+    splits = {part: _select(entry, dataset.ids, parts[part], lookup) for part in parts}
+    described = {"pictures": entry.fingerprint, "task": task, "parts": parts, "ids": dataset.ids}
+    viewed = dataset.view("all", task)
+    return RunData(
+        **splits,
+        class_names=viewed.class_names,
+        num_classes=viewed.num_classes,
+        colours=viewed.colours,
+        fingerprint=hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest(),
+    )
+
+
+def data_folder(root: str | Path | None) -> Path:
+    """The data root that is given, or the environment's; it must exist."""
+    chosen = root or os.environ.get(DATA_ROOT_VARIABLE)
+    if not chosen:
+        raise DataError(
+            "no data root: the folder that holds the data sets; give --data-root FOLDER or set "
+            f"{DATA_ROOT_VARIABLE}"
+        )
+    folder = Path(chosen).expanduser()
+    if not folder.is_dir():
+        state = "is not a folder" if folder.exists() else "does not exist"
+        raise DataError(
+            f"data root {folder} {state}; give --data-root FOLDER or set {DATA_ROOT_VARIABLE}"
+        )
+    return folder
+
+
+def _known(name: str) -> type[SegmentationDataset]:
+    if name not in DATASETS:
+        raise DataError(unknown("dataset", name, DATASETS))
+    return DATASETS[name]
+
+
+def _open(name: str, options: Mapping[str, Any], root: str | Path | None) -> SegmentationDataset:
+    parsed = parse_options(name, options)
+    return _known(name).open(None if name == "scenes" else data_folder(root), parsed)
+
+
+def _check_annotated(dataset: SegmentationDataset, entry: CacheEntry) -> None:
+    """Two classes of which one never occurs, beside void: nearly always masks of 0 and 255."""
+    annotated = sum(count > 0 for count in entry.histogram[:IGNORE_INDEX])
+    if annotated == 0:
+        raise DataError(f"{dataset.name}: no pixel is annotated; every label is {IGNORE_INDEX}")
+    if annotated == 1 and dataset.num_classes == 2 and entry.histogram[IGNORE_INDEX]:
+        raise DataError(
+            f"{dataset.name}: the label maps hold one class and {IGNORE_INDEX}, which means "
+            "void; if 255 is your object, "
+            "give the option colours=((0, 0, 0), (255, 255, 255))"
+        )
+
+
+def _select(
+    entry: CacheEntry,
+    ids: list[str],
+    positions: list[int],
+    lookup: UInt8[np.ndarray, " 256"] | None,
+) -> CachedSplit:
+    """Pictures at `positions`: a window of the memory map where they are neighbours, else a copy in
+    memory.
+    """
+    neighbours = positions[-1] - positions[0] + 1 == len(positions)
+    chosen = slice(positions[0], positions[-1] + 1) if neighbours else positions
+    labels = entry.labels[chosen]
+    return CachedSplit(
+        images=entry.images[chosen],
+        labels=labels if lookup is None else lookup[labels],
+        ids=[ids[i] for i in positions],
+    )
