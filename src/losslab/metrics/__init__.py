@@ -1,0 +1,26 @@
+"""Scores of label maps, from counts per image and class."""
+
+from losslab.metrics.boundary import (
+    boundary_band,
+    boundary_counts,
+    boundary_iou,
+    boundary_width,
+)
+from losslab.metrics.counts import COUNT_COLUMNS, counts_table, region_counts
+from losslab.metrics.entropy import entropy
+from losslab.metrics.scores import SCORES, Score, image_scores, score
+
+__all__ = [
+    "COUNT_COLUMNS",
+    "SCORES",
+    "Score",
+    "boundary_band",
+    "boundary_counts",
+    "boundary_iou",
+    "boundary_width",
+    "counts_table",
+    "entropy",
+    "image_scores",
+    "region_counts",
+    "score",
+]

@@ -1,0 +1,23 @@
+"""How undecided a prediction is."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def entropy(logits: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w"]:
+    """Entropy of the predicted distribution at each pixel, as a share of the largest possible:
+    0..1.
+
+    In nats divided by log c; one logit is a distribution over two outcomes. Float32 (float64 for
+    float64 logits).
+    """
+    kind = torch.float64 if logits.dtype == torch.float64 else torch.float32
+    if logits.shape[1] == 1:
+        x = logits.to(kind)
+        probs = torch.cat((x.sigmoid(), (-x).sigmoid()), 1)
+    else:
+        probs = torch.softmax(logits, 1, dtype=kind)
+    return (torch.special.entr(probs).sum(1) / math.log(probs.shape[1])).clamp(0, 1)
