@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-
 MOST_LISTED = 100
 """Longer lists of choices are counted, not printed."""
 
@@ -26,10 +25,6 @@ class WeightsError(LosslabError):
 
 class StudyError(LosslabError):
     """A study cannot be planned, executed or read."""
-
-
-class DivergedError(LosslabError):
-    """A training loss became NaN or infinite."""
 
 
 class Terminated(LosslabError):

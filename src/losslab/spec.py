@@ -1,7 +1,8 @@
 """RunSpec: everything that decides the outcome of one training run, and nothing else.
 
-A spec holds no path and no device: the same spec on another machine is the same run. Data sets, models and losses
-know nothing of it, so that each can be used alone; it stands above them and refuses names that they do not have.
+A spec holds no path and no device: the same spec on another machine is the same run. Data sets,
+models and losses know nothing of it, so that each can be used alone; it stands above them and
+refuses names that they do not have.
 """
 
 import hashlib
@@ -41,14 +42,16 @@ MONITORS = ("val_iou", "val_boundary_iou", "val_accuracy", "val_loss")
 class RunSpec:
     """One training run: data, network, loss, optimisation and seed.
 
-    Unknown fields, wrong types, values out of range and names that do not exist raise `SpecError`, which names the
-    field, the rule and the choices. Sizes are (height, width) in pixels.
+    Unknown fields, wrong types, values out of range and names that do not exist raise `SpecError`,
+    which names the field, the rule and the choices. Sizes are (height, width) in pixels.
     """
 
     dataset: str = "scenes"
     dataset_options: dict[str, Any] = Field(default_factory=dict)
     task: str | None = None
-    """None: all classes. "Car", "Car+Bicyclist", "not background": that foreground against the rest."""
+    """None: all classes. "Car", "Car+Bicyclist", "not background": that foreground against the
+    rest.
+    """
     split: Literal["official", "fractions", "folds"] = "official"
     split_fractions: tuple[Share, Share, Share] = (0.7, 0.15, 0.15)
     split_seed: Annotated[int, Ge(0)] = 0
@@ -164,7 +167,9 @@ class RunSpec:
         try:
             text = json.dumps(dict(values))
         except (TypeError, ValueError) as error:
-            raise SpecError(f"a run's description holds numbers, texts and lists only: {error}") from None
+            raise SpecError(
+                f"a run's description holds numbers, texts and lists only: {error}"
+            ) from None
         return TypeAdapter(cls).validate_json(text)
 
 
@@ -176,7 +181,9 @@ def _known(field: str, name: str, choices: Mapping[str, Any]) -> str:
 
 def _slug(text: str) -> str:
     """Letters and digits of `text`, at most 24, joined by hyphens where others stood."""
-    return re.sub(r"[^a-z0-9.]+", "-", text.lower().removeprefix("./")).strip("-.")[:24].rstrip("-.")
+    return (
+        re.sub(r"[^a-z0-9.]+", "-", text.lower().removeprefix("./")).strip("-.")[:24].rstrip("-.")
+    )
 
 
 def _explain(error: ValidationError, names: list[str]) -> str:

@@ -1,0 +1,215 @@
+"""The command line: `losslab run | study | report | data | list`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from losslab.errors import LosslabError, StudyError
+
+app = typer.Typer(
+    help="Which loss to train a segmentation network with, and how sure the answer is.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+data_app = typer.Typer(help="Check, generate and cache data sets.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Replace a value of the run or study; may be repeated."
+    ),
+]
+Runs = Annotated[Path, typer.Option(help="Folder of the runs.")]
+DataRoot = Annotated[
+    Path | None, typer.Option(envvar="LOSSLAB_DATA", help="Folder that holds the data sets.")
+]
+CacheRoot = Annotated[
+    Path | None, typer.Option(envvar="LOSSLAB_CACHE", help="Folder of the decoded pictures.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads of each run.")]
+TimeLimit = Annotated[
+    float | None, typer.Option(min=1, help="Seconds after which a run saves its state and stops.")
+]
+
+
+@app.command()
+def run(
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FIELD=VALUE...", help="Fields of the run, such as loss=iou epochs=5."
+        ),
+    ] = None,
+    runs: Runs = Path("runs"),
+    data_root: DataRoot = None,
+    cache_root: CacheRoot = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    time_limit: TimeLimit = None,
+) -> None:
+    """Train, validate and test one run."""
+    from losslab.analysis import markdown_table, score_table
+    from losslab.spec import RunSpec
+    from losslab.study.dispatch import open_executor
+    from losslab.study.plan import read_yaml
+    from losslab.study.run import Settings, check_runs, run_all
+    from losslab.study.store import load_results
+
+    given: dict[str, Any] = {}
+    for text in values or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise StudyError(f"{text!r}: fields are given as FIELD=VALUE, such as loss=iou")
+        given[key] = read_yaml(value, text)
+    if not {"epochs", "max_iterations"} & given.keys():
+        given["epochs"] = 10
+    spec = RunSpec.from_mapping(given)
+    settings = Settings(runs, data_root, cache_root, device, threads, time_limit)
+    check_runs([spec], settings)
+    with open_executor(workers=1) as executor:
+        (outcome,) = run_all([spec], settings, executor, echo=True)
+    if outcome.status != "finished":
+        raise StudyError(f"{outcome.run_id} {outcome.status}: {outcome.reason}")
+    typer.echo(f"\n{runs / spec.run_id}")
+    typer.echo(markdown_table(score_table(load_results(runs, [spec.run_id]))))
+
+
+@app.command()
+def study(
+    name: Annotated[
+        str, typer.Argument(help="A study's name (see `losslab list`) or a YAML file.")
+    ],
+    overrides: Set = None,
+    rename: Annotated[
+        str | None, typer.Option("--name", help="Name of the changed study and of its report.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only print the runs.")] = False,
+    report: Annotated[bool, typer.Option(help="Write the report when the runs are done.")] = True,
+    runs: Runs = Path("runs"),
+    data_root: DataRoot = None,
+    cache_root: CacheRoot = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Runs side by side; default: one a core.")
+    ] = None,
+    gpus: Annotated[
+        int, typer.Option(min=0, help="GPUs of this machine to use, one run each.")
+    ] = 0,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers execute the runs."),
+    ] = None,
+    time_limit: TimeLimit = None,
+) -> None:
+    """Execute the runs of a study that are not done, then write its report."""
+    from tqdm import tqdm
+
+    from losslab.study.dispatch import open_executor
+    from losslab.study.plan import expand, load_study
+    from losslab.study.report import ReportFolders, write_report
+    from losslab.study.run import Outcome, Settings, check_runs, default_workers, run_all
+
+    planned = load_study(name, overrides or (), rename=rename)
+    specs = expand(planned)
+    if plan:
+        typer.echo("\n".join(spec.run_id for spec in specs))
+        return
+    if workers is None:
+        on_gpu = gpus or scheduler or device.startswith("cuda")
+        workers, default_threads = (1, None) if on_gpu else default_workers()
+        threads = threads or default_threads
+    settings = Settings(runs, data_root, cache_root, device, threads, time_limit)
+    check_runs(specs, settings)
+
+    heard: list[Outcome] = []
+    with tqdm(total=len(specs), unit="run", disable=not sys.stderr.isatty()) as bar:
+
+        def tell(outcome: Outcome) -> None:
+            bar.update()
+            heard.append(outcome)
+            how = "is done already" if outcome.skipped else outcome.status
+            reason = f": {outcome.reason}" if outcome.reason else ""
+            bar.write(
+                f"[{len(heard)}/{len(specs)}] {outcome.run_id} {how}{reason}", file=sys.stdout
+            )
+            sys.stdout.flush()
+
+        with open_executor(workers=workers, scheduler=scheduler, gpus=gpus) as executor:
+            outcomes = run_all(specs, settings, executor, tell=tell)
+
+    bad = [outcome for outcome in outcomes if outcome.status != "finished"]
+    if report and len(bad) < len(outcomes):
+        folders = ReportFolders.of(planned.name, runs=runs)
+        for path in write_report(planned, [o.run_id for o in outcomes], runs, folders):
+            typer.echo(f"wrote {path}")
+    if bad:
+        lines = "\n".join(
+            f"  {outcome.run_id} {outcome.status}: {outcome.reason}" for outcome in bad
+        )
+        raise StudyError(f"{len(bad)} of {len(outcomes)} runs did not finish:\n{lines}")
+
+
+@app.command(name="report")
+def report_command(
+    name: Annotated[str, typer.Argument(help="A study's name or a YAML file.")],
+    overrides: Set = None,
+    rename: Annotated[
+        str | None, typer.Option("--name", help="Name of the changed study and of its report.")
+    ] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Write a study's report from the runs that are done."""
+    from losslab.study.plan import expand, load_study
+    from losslab.study.report import ReportFolders, write_report
+    from losslab.study.store import is_done
+
+    planned = load_study(name, overrides or (), rename=rename)
+    run_ids = [spec.run_id for spec in expand(planned)]
+    done = [run_id for run_id in run_ids if is_done(runs / run_id)]
+    if not done:
+        raise StudyError(
+            f"no run of {planned.name!r} is done in {runs}; execute `losslab study {name}` first"
+        )
+    if len(done) < len(run_ids):
+        typer.echo(
+            f"{len(run_ids) - len(done)} of {len(run_ids)} runs are not done; the report leaves "
+            "them out"
+        )
+    for path in write_report(planned, done, runs, ReportFolders.of(planned.name, runs=runs)):
+        typer.echo(f"wrote {path}")
+
+
+@app.command(name="list")
+def list_command() -> None:
+    """Print the losses, data sets, models, augmentations and studies there are."""
+    from losslab.data import DATASETS
+    from losslab.data.transforms import AUGMENTATIONS
+    from losslab.losses import LOSSES
+    from losslab.models import MODELS
+    from losslab.study.plan import study_names
+
+    kinds = {
+        "losses": LOSSES,
+        "data sets": DATASETS,
+        "models": MODELS,
+        "augmentations": AUGMENTATIONS,
+        "studies": study_names(),
+    }
+    for kind, names in kinds.items():
+        typer.echo(f"{kind + ':':15s} {', '.join(names)}")
+    typer.echo(f"{'encoders:':15s} any of segmentation-models-pytorch, or tu-NAME for timm's NAME")
+
+
+def main() -> None:
+    """Run the command line; an error that the user can act on is one line and exit status 2."""
+    try:
+        app()
+    except LosslabError as error:
+        typer.echo(f"losslab: {error}", err=True)
+        raise SystemExit(2) from None

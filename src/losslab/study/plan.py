@@ -1,0 +1,160 @@
+"""A study as data: fixed values, a grid of axes, exceptions, and what its report compares."""
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from losslab.errors import StudyError, unknown
+from losslab.spec import RunSpec
+
+STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Override:
+    """Values that replace the fixed ones in the runs that match."""
+
+    when: dict[str, Any]
+    set: dict[str, Any]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Report:
+    """What the report compares: each loss with `baseline`, by `metric` at `level`."""
+
+    baseline: str = "ce"
+    metric: Literal["iou", "dice", "boundary_iou", "accuracy"] = "iou"
+    level: Literal["dataset", "image"] = "dataset"
+    pictures: bool = True
+    """Whether the report may show pictures; False where the data set's licence forbids it."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Study:
+    """A question and the runs that answer it."""
+
+    name: str
+    question: str
+    fixed: dict[str, Any] = Field(default_factory=dict)
+    grid: dict[str, list[Any]] = Field(default_factory=dict)
+    exceptions: tuple[Override, ...] = ()
+    report: Report = Field(default_factory=Report)
+
+
+def expand(study: Study) -> list[RunSpec]:
+    """All runs of a study, the last axis of its grid fastest."""
+    specs = []
+    for values in itertools.product(*study.grid.values()):
+        run = {**study.fixed, **dict(zip(study.grid, values, strict=True))}
+        for exception in study.exceptions:
+            if all(run.get(key) == value for key, value in exception.when.items()):
+                run |= exception.set
+        specs.append(RunSpec.from_mapping(run))
+    return specs
+
+
+def find_study(name: str) -> Path:
+    """The file of a study that comes with losslab, or of one's own (a path ending in .yaml)."""
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise StudyError(
+                f"study file {name!r} does not exist; name a YAML file or one of "
+                f"{', '.join(study_names())}"
+            )
+        return path
+    if name not in study_names():
+        raise StudyError(unknown("study", name, [*study_names(), "or a path ending in .yaml"]))
+    return Path(str(resources.files("losslab") / "studies" / f"{name}.yaml"))
+
+
+def study_names() -> list[str]:
+    """Names of the studies that come with losslab."""
+    folder = resources.files("losslab") / "studies"
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".yaml")
+    )
+
+
+def load_study(name: str, overrides: Sequence[str] = (), *, rename: str | None = None) -> Study:
+    """Read a study and replace values by `key=value` texts, as YAML reads the value.
+
+    A key of the grid takes a list as its new axis and anything else as its only value; every other
+    key becomes fixed. An overridden study is another study: unless `rename` says otherwise, the
+    values are appended to its name, so that it writes its own report.
+    """
+    path = find_study(name)
+    content = read_yaml(path.read_text(), str(path))
+    if not isinstance(content, Mapping):
+        raise StudyError(f"{path}: a study is a mapping with name, question, fixed and grid")
+    try:
+        study = TypeAdapter(Study).validate_python(_tuples(dict(content)), strict=False)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise StudyError(f"{path}: {place}: {first['msg']}, got {first['input']!r}") from None
+    fixed, grid, suffix = dict(study.fixed), dict(study.grid), []
+    for text in overrides:
+        key, equals, value_text = text.partition("=")
+        if not equals or key not in RunSpec.field_names():
+            raise StudyError(f"--set {text}: " + unknown("field", key, RunSpec.field_names()))
+        value = read_yaml(value_text, f"--set {text}")
+        if key in grid:
+            grid[key] = value if isinstance(value, list) else [value]
+        else:
+            fixed[key] = value
+        suffix.append(re.sub(r"[^a-z0-9.]+", "-", value_text.lower()).strip("-")[:32])
+    new_name = rename or "-".join([study.name, *suffix])
+    if not re.fullmatch(r"[a-z][a-z0-9._-]*", new_name):
+        raise StudyError(
+            f"study name {new_name!r}: it names folders, so lower-case letters, digits, '.', '_' "
+            "and '-' only, "
+            f"a letter first; give another with --name"
+        )
+    return replace(study, name=new_name, fixed=fixed, grid=grid)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's numbers: 1e-4 is one, which PyYAML reads as a text; and no key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = {str(key) for key in keys if keys.count(key) > 1}
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{', '.join(sorted(twice))} stands twice", node.start_mark
+            )
+        return super().construct_mapping(node, deep=deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def read_yaml(text: str, place: str) -> Any:
+    """A YAML value; raises `StudyError` naming the place for a text that is none."""
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise StudyError(
+            f"{place}: not readable as YAML: {' '.join(str(error).split())}"
+        ) from error
+
+
+def _tuples(content: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(content.get("exceptions"), list):
+        content["exceptions"] = tuple(content["exceptions"])
+    return content

@@ -1,0 +1,117 @@
+"""A study's report: its notebooks, executed on the finished runs, as HTML and Markdown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbconvert import HTMLExporter, MarkdownExporter
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+
+from losslab.errors import StudyError
+from losslab.files import write_atomically
+from losslab.study.notebooks import execute_notebook, failure_reason, find_template
+from losslab.study.plan import Study
+
+PAGE = Path(__file__).with_name("page.html")
+
+
+@dataclass(frozen=True)
+class ReportFolders:
+    """Where a report and its parts are written, for one study."""
+
+    figures: Path
+    reports: Path
+    notebooks: Path
+    """The executed notebooks: large, and not to be committed."""
+
+    @classmethod
+    def of(cls, study: str, *, home: Path = Path(), runs: Path = Path("runs")) -> "ReportFolders":
+        """`figures/<study>` and `reports/<study>` under `home`; notebooks beside the runs."""
+        return cls(home / "figures" / study, home / "reports" / study, runs / "reports" / study)
+
+
+def write_report(
+    study: Study, run_ids: Sequence[str], runs: Path, folders: ReportFolders
+) -> list[Path]:
+    """Execute compare.ipynb, and qualitative.ipynb where pictures may be shown; write report.html
+    and report.md.
+
+    Figures and tables are written by the notebooks. Raises `StudyError` where a notebook fails.
+    """
+    names = ["compare", "qualitative"] if study.report.pictures else ["compare"]
+    parameters = {
+        "study": study.name,
+        "question": study.question,
+        "runs": str(runs.resolve()),
+        "run_ids": list(run_ids),
+        "baseline": study.report.baseline,
+        "metric": study.report.metric,
+        "level": study.report.level,
+        "figures": str(folders.figures.resolve()),
+        "reports": str(folders.reports.resolve()),
+    }
+    folders.notebooks.mkdir(parents=True, exist_ok=True)
+    notebooks = []
+    for name in names:
+        output = folders.notebooks / f"{name}.ipynb"
+        try:
+            execute_notebook(find_template(name), output, parameters)
+        except PapermillExecutionError as error:
+            raise StudyError(
+                f"{name}.ipynb failed: {failure_reason(error)}; open {output} to see where"
+            ) from error
+        notebooks.append(nbformat.read(output, as_version=4))
+
+    links = Path("..", "..", "figures", study.name)
+    pages = {
+        folders.reports / "report.html": to_html(study.name, notebooks),
+        folders.reports / "report.md": to_markdown(notebooks, links),
+    }
+    for path, text in pages.items():
+        write_atomically(path, lambda temporary, text=text: temporary.write_text(text))
+    return list(pages)
+
+
+def to_html(title: str, notebooks: Sequence[NotebookNode]) -> str:
+    """One page that needs no network: the notebooks without their code, pictures inside."""
+    exporter = HTMLExporter(template_name="basic", exclude_input=True)
+    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    bodies = [exporter.from_notebook_node(_for_readers(notebook))[0] for notebook in notebooks]
+    page = PAGE.read_text()
+    return page.replace("{{ title }}", title).replace("{{ body }}", "\n<hr>\n".join(bodies))
+
+
+def to_markdown(notebooks: Sequence[NotebookNode], figures: Path) -> str:
+    """The notebooks without their code; a saved figure is a link into `figures`."""
+    exporter = MarkdownExporter(exclude_input=True)
+    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    bodies = []
+    for notebook in notebooks:
+        copy = _for_readers(notebook)
+        for cell in copy.cells:
+            for output in cell.get("outputs", ()):
+                _link_figure(output, figures)
+        bodies.append(exporter.from_notebook_node(copy)[0].strip())
+    return "\n\n---\n\n".join(bodies) + "\n"
+
+
+def _for_readers(notebook: NotebookNode) -> NotebookNode:
+    """A copy without code cells' warnings and progress, which only its author needs."""
+    copy = nbformat.from_dict(notebook)  # type: ignore[no-untyped-call]
+    for cell in copy.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    return copy
+
+
+def _link_figure(output: Any, figures: Path) -> None:
+    """Turn a displayed figure that was saved into a Markdown picture."""
+    metadata = output.get("metadata", {})
+    name = metadata.get("losslab_figure")
+    if name is None:
+        return
+    alt = metadata.get("image/png", {}).get("alt", name)
+    output["data"] = {"text/markdown": f"![{alt}]({(figures / f'{name}.png').as_posix()})"}

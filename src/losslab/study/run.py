@@ -1,0 +1,149 @@
+"""A study from its plan to its results: what is not done is run, what ends badly is recorded."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from losslab.data import prepare
+from losslab.errors import StudyError
+from losslab.files import write_json
+from losslab.models import find_weights
+from losslab.spec import RunSpec
+from losslab.study.dispatch import run_process
+from losslab.study.notebooks import check_parameters, find_template
+from losslab.study.store import is_done, read_done
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where runs are computed and kept: nothing that decides their outcome."""
+
+    runs: Path = Path("runs")
+    data_root: Path | None = None
+    cache_root: Path | None = None
+    device: str = "auto"
+    threads: int | None = None
+    time_limit: float | None = None
+    """Seconds a run may take before it is asked to save its state and stop."""
+
+    def for_notebook(self) -> dict[str, Any]:
+        """The settings that train.ipynb takes beside the spec, as JSON values."""
+        return {
+            "data_root": str(self.data_root.resolve()) if self.data_root else "",
+            "cache_root": str(self.cache_root.resolve()) if self.cache_root else "",
+            "device": self.device,
+            "threads": self.threads or 0,
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run ended."""
+
+    run_id: str
+    status: str
+    """finished, diverged, failed, terminated or locked."""
+    reason: str | None
+    skipped: bool = False
+
+
+def check_runs(specs: Sequence[RunSpec], settings: Settings) -> None:
+    """Raise before anything runs what would stop it later: parameters, data, weights, folders.
+
+    The data are read into the cache here, once, so that no run waits for another to do it.
+    """
+    names = {spec.run_id for spec in specs}
+    if len(names) < len(specs):
+        raise StudyError("the study holds the same run twice; look at its grid and exceptions")
+    parameters = {*RunSpec.field_names(), "run_dir", *settings.for_notebook()}
+    check_parameters(find_template("train"), parameters, complete=True)
+    try:
+        settings.runs.mkdir(parents=True, exist_ok=True)
+        probe = settings.runs / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StudyError(
+            f"{settings.runs} cannot be written ({error}); choose another folder with --runs"
+        ) from error
+    checked = []
+    for spec in specs:
+        find_weights(spec.encoder, spec.encoder_weights)
+        data = (spec.dataset, spec.dataset_options, spec.task, spec.split_options(), spec.size)
+        if data not in checked:
+            checked.append(data)
+            prepare(
+                spec.dataset,
+                options=spec.dataset_options,
+                task=spec.task,
+                split=spec.split_options(),
+                size=spec.size,
+                data_root=settings.data_root,
+                cache_root=settings.cache_root,
+            )
+
+
+def run_all(
+    specs: Sequence[RunSpec],
+    settings: Settings,
+    executor: Executor,
+    *,
+    tell: Callable[[Outcome], None] = lambda outcome: None,
+    echo: bool = False,
+) -> list[Outcome]:
+    """Execute the runs that are not done, each in a process of its own; `tell` hears of each as it
+    ends.
+
+    A run that fails is recorded with its reason and does not stop the others.
+    """
+    outcomes, futures = {}, {}
+    for spec in specs:
+        run_dir = (settings.runs / spec.run_id).resolve()
+        if is_done(run_dir):
+            outcomes[spec.run_id] = _skipped(run_dir)
+            tell(outcomes[spec.run_id])
+            continue
+        write_json(run_dir / "spec.json", spec.to_dict())
+        future = executor.submit(
+            run_process,
+            str(run_dir),
+            settings.for_notebook(),
+            time_limit=settings.time_limit,
+            echo=echo,
+        )
+        futures[future] = spec.run_id
+    try:
+        for future in as_completed(futures):
+            outcome = _ended(futures[future], future)
+            outcomes[outcome.run_id] = outcome
+            tell(outcome)
+    except KeyboardInterrupt:
+        for future in futures:
+            future.cancel()
+        raise
+    return [outcomes[spec.run_id] for spec in specs]
+
+
+def default_workers() -> tuple[int, int]:
+    """Workers and threads of each for this machine: one-thread runs side by side are faster than
+    one run over all cores.
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(
+        os, "sched_getaffinity"
+    ) else os.cpu_count() or 1, 1
+
+
+def _skipped(run_dir: Path) -> Outcome:
+    done = read_done(run_dir)
+    return Outcome(run_dir.name, done["status"], done["reason"], skipped=True)
+
+
+def _ended(run_id: str, future: Any) -> Outcome:
+    try:
+        ended = future.result()
+    except Exception as error:  # a worker that died, an unreachable scheduler
+        return Outcome(run_id, "failed", f"{type(error).__name__}: {error}")
+    return Outcome(run_id, ended["status"], ended["reason"])

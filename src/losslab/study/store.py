@@ -1,0 +1,111 @@
+"""The finished runs in a folder, as tidy tables; every score is computed from the stored counts."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from losslab.errors import StudyError
+from losslab.metrics import image_scores, score
+from losslab.spec import RunSpec
+
+RUN_COLUMNS = ("run_id", "dataset", "task", "model", "encoder", "loss", "seed", "fold")
+
+
+def is_done(run_dir: Path) -> bool:
+    """Whether a run has ended for good; a diverged one would only diverge again."""
+    return (run_dir / "done.json").is_file()
+
+
+def read_done(run_dir: Path) -> dict[str, Any]:
+    """How a run that is done ended: status ("finished" or "diverged"), reason, seconds."""
+    return _read_json(run_dir / "done.json")
+
+
+def load_results(runs: Path, run_ids: Iterable[str] | None = None) -> pd.DataFrame:
+    """Scores of the finished runs, as fractions: one row per run, level, image, class and metric.
+
+    level "dataset" and "image" are over the test set (image is ""); level "per_image" holds one row
+    an image. class "mean" is the mean over classes. Raises `StudyError` where there is no finished
+    run.
+    """
+
+    def scores(run_dir: Path) -> pd.DataFrame:
+        counts = pd.read_parquet(run_dir / "counts.parquet")
+        over_set = score(counts).assign(image="")
+        per_image = image_scores(counts).assign(level="per_image")
+        return pd.concat([over_set, per_image], ignore_index=True)
+
+    columns = [*RUN_COLUMNS, "image", "class", "metric", "level", "value"]
+    return _gather(runs, run_ids, scores, finished_only=True)[columns]
+
+
+def load_histories(runs: Path, run_ids: Iterable[str] | None = None) -> pd.DataFrame:
+    """What each done run recorded at each epoch: one row per run, epoch and metric."""
+    return _gather(runs, run_ids, lambda run_dir: pd.read_parquet(run_dir / "history.parquet"))
+
+
+def load_runs(runs: Path, run_ids: Iterable[str] | None = None) -> pd.DataFrame:
+    """One row a done run: its spec, how it ended, where it was made, its time and memory."""
+
+    def record(run_dir: Path) -> pd.DataFrame:
+        facts = _read_json(run_dir / "run.json")
+        libraries = facts.pop("libraries")
+        dataset = {f"data_{key}": value for key, value in facts.pop("dataset").items()}
+        facts.pop("run_id")
+        row = {**facts, **libraries, **dataset, "spec": _read_json(run_dir / "spec.json")}
+        return pd.DataFrame([row])
+
+    return _gather(runs, run_ids, record)
+
+
+def _gather(
+    runs: Path,
+    run_ids: Iterable[str] | None,
+    read: Callable[[Path], pd.DataFrame],
+    *,
+    finished_only: bool = False,
+) -> pd.DataFrame:
+    names = (
+        sorted(p.parent.name for p in runs.glob("*/done.json"))
+        if run_ids is None
+        else list(run_ids)
+    )
+    frames = []
+    for name in names:
+        run_dir = runs / name
+        if not is_done(run_dir) or (finished_only and read_done(run_dir)["status"] != "finished"):
+            continue
+        try:
+            frames.append(read(run_dir).assign(**_identity(run_dir)))
+        except (OSError, KeyError, ValueError) as error:
+            raise StudyError(
+                f"{run_dir} is marked as finished but cannot be read ({error}); delete the folder "
+                "and run it again"
+            ) from error
+    if not frames:
+        raise StudyError(
+            f"no finished run in {runs}; run a study first, or name another folder with --runs"
+        )
+    table = pd.concat(frames, ignore_index=True)
+    return table[[*RUN_COLUMNS, *(c for c in table.columns if c not in RUN_COLUMNS)]]
+
+
+def _identity(run_dir: Path) -> dict[str, Any]:
+    spec = RunSpec.from_mapping(_read_json(run_dir / "spec.json"))
+    return {
+        "run_id": run_dir.name,
+        "dataset": spec.dataset_options.get("name", spec.dataset),
+        "task": spec.task or "",
+        "model": spec.model,
+        "encoder": spec.encoder,
+        "loss": spec.loss,
+        "seed": spec.seed,
+        "fold": spec.fold if spec.split == "folds" else 0,
+    }
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text())

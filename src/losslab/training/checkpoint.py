@@ -1,0 +1,99 @@
+"""The state of a run on disk: whole, and enough to go on as if nothing had happened."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from losslab.errors import StudyError
+from losslab.files import write_atomically
+from losslab.training.randomness import global_states, restore_global_states
+
+
+@dataclass
+class Progress:
+    """How far a run has come: position in the data order, history, and what decides when it ends."""
+
+    epoch: int = 0
+    step: int = 0
+    """Steps done in this epoch; a full epoch that still lacks its validation has all of them."""
+    iterations: int = 0
+    best_epoch: int = -1
+    best_value: float = 0.0
+    stopped_early: bool = False
+    order_digest: str = ""
+    """SHA-256 over the ids of all pictures seen, in order."""
+    seconds: float = 0.0
+    epoch_seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class RunState:
+    """Everything that changes while a run trains."""
+
+    model: nn.Module
+    optimizer: Optimizer
+    schedule: LambdaLR
+    scaler: GradScaler
+    progress: Progress
+    loss_log: Tensor
+    """(steps, terms) losses of the current epoch, on the device."""
+
+    def save(self, path: Path) -> None:
+        """Write the whole state atomically."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "progress": vars(self.progress),
+            "loss_log": self.loss_log,
+            "random": global_states(),
+        }
+        write_atomically(path, lambda temporary: torch.save(state, temporary))
+
+    def restore(self, path: Path, device: torch.device) -> None:
+        """Read the state that `save` wrote; raises `StudyError` for a file that is none."""
+        try:
+            state = torch.load(path, map_location=device, weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            self.scaler.load_state_dict(state["scaler"])
+            self.progress = Progress(**state["progress"])
+            self.loss_log.copy_(state["loss_log"])
+            random = {**state["random"], "torch": state["random"]["torch"].cpu()}
+            random["cuda"] = [s.cpu() for s in random["cuda"]]
+            random["numpy"][1] = random["numpy"][1].cpu()
+            restore_global_states(random)
+        except Exception as error:  # damaged pickles raise nearly anything
+            raise StudyError(
+                f"{path} is not a checkpoint of this run ({type(error).__name__}: {error}); delete "
+                "it to train the "
+                f"run from its start"
+            ) from error
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write a network's weights and buffers atomically as safetensors."""
+    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    write_atomically(path, lambda temporary: safetensors.torch.save_file(state, temporary))
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Load what `save_weights` wrote; raises `StudyError` where it is missing or does not fit."""
+    try:
+        model.load_state_dict(safetensors.torch.load_file(path))
+    except Exception as error:
+        raise StudyError(
+            f"{path} does not hold this run's weights ({type(error).__name__}: {error}); delete "
+            "the run's folder "
+            f"to train it again"
+        ) from error

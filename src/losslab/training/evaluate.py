@@ -1,0 +1,130 @@
+"""A network's predictions on one split, as counts from which every score is computed."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor, nn
+
+from losslab.constants import IGNORE_INDEX
+from losslab.data import RunData
+from losslab.data.transforms import normalize
+from losslab.files import write_atomically, write_json
+from losslab.losses import Objective
+from losslab.metrics import counts_table, entropy
+from losslab.training.device import autocast
+from losslab.training.pictures import Pictures
+
+SAMPLES = 6
+"""Test pictures whose prediction and entropy are stored."""
+
+
+@torch.inference_mode()
+def predictions(
+    model: nn.Module, pictures: Pictures, *, precision: str, batch_size: int
+) -> Iterator[tuple[slice, UInt8[Tensor, "n h w"], Float[Tensor, "n c h w"]]]:
+    """Positions, labels and float32 logits of each batch of a split, in its order."""
+    model.eval()
+    groups = [
+        list(range(start, min(start + batch_size, len(pictures))))
+        for start in range(0, len(pictures), batch_size)
+    ]
+    for group, (images, labels) in zip(groups, pictures.batches(groups), strict=True):
+        with autocast(pictures.device, precision):
+            logits = model(normalize(images))
+        yield slice(group[0], group[-1] + 1), labels, logits.float()
+
+
+def classify(logits: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n h w"]:
+    """The most probable class of each pixel; with one logit, 1 where the probability is over one
+    half.
+    """
+    if logits.shape[1] == 1:
+        return (logits[:, 0] > 0).to(torch.uint8)
+    return logits.argmax(1).to(torch.uint8)
+
+
+def evaluate(
+    model: nn.Module,
+    pictures: Pictures,
+    data: RunData,
+    *,
+    precision: str,
+    batch_size: int,
+    objective: Objective | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> tuple[pd.DataFrame, float]:
+    """Counts of every picture and class, and the mean loss over batches (0 without an objective).
+
+    `check` is called after each batch and may raise to end the evaluation.
+    """
+    tables, losses = [], []
+    for where, labels, logits in predictions(
+        model, pictures, precision=precision, batch_size=batch_size
+    ):
+        tables.append(
+            counts_table(
+                classify(logits),
+                labels,
+                num_classes=data.num_classes,
+                ids=pictures.ids[where],
+                class_names=data.class_names,
+            )
+        )
+        if objective is not None:
+            losses.append(objective(logits, labels.long()))
+        check()
+    loss = torch.stack(losses).mean().item() if losses else 0.0
+    return pd.concat(tables, ignore_index=True), loss
+
+
+def write_samples(
+    model: nn.Module, pictures: Pictures, data: RunData, folder: Path, *, precision: str
+) -> None:
+    """Write a few test pictures with label, prediction and entropy as PNG, and an index of them.
+
+    Label and prediction hold class indices with the data set's palette, 255 = not annotated;
+    entropy is 0..1 in 255 steps. The pictures are evenly spread over the split, so all runs on the
+    same data show the same ones.
+    """
+    chosen = sorted({round(i) for i in np.linspace(0, len(pictures) - 1, SAMPLES)})
+    palette = np.full((256, 3), 255, np.uint8)
+    colours = np.asarray(data.colours, np.uint8)
+    palette[: len(colours)] = colours
+    palette[IGNORE_INDEX] = 255
+    model.eval()
+    for index in chosen:
+        images, labels = next(iter(pictures.batches([[index]])))
+        with torch.inference_mode(), autocast(pictures.device, precision):
+            logits = model(normalize(images)).float()
+        layers = {
+            "image": Image.fromarray(images[0].permute(1, 2, 0).cpu().numpy()),
+            "label": _indexed(labels[0], palette),
+            "prediction": _indexed(classify(logits)[0], palette),
+            "entropy": Image.fromarray((entropy(logits)[0] * 255).round().byte().cpu().numpy()),
+        }
+        for layer, picture in layers.items():
+            path = folder / f"{_file_name(pictures.ids[index])}_{layer}.png"
+            write_atomically(path, picture.save)
+    write_json(
+        folder / "index.json",
+        {
+            "ids": [_file_name(pictures.ids[i]) for i in chosen],
+            "class_names": list(data.class_names),
+            "colours": colours.tolist(),
+        },
+    )
+
+
+def _indexed(classes: UInt8[Tensor, "h w"], palette: UInt8[np.ndarray, "256 3"]) -> Image.Image:
+    picture = Image.fromarray(classes.cpu().numpy())
+    picture.putpalette(palette.flatten().tolist())
+    return picture
+
+
+def _file_name(picture_id: str) -> str:
+    return picture_id.replace("/", "_")
