@@ -1,0 +1,40 @@
+"""What the stored runs show and how sure one can be: statistics, convergence, cost, tables."""
+
+from losslab.analysis.claims import claims
+from losslab.analysis.class_scores import class_differences
+from losslab.analysis.convergence import curves, epochs_to_reach, median_epochs
+from losslab.analysis.costs import costs, failures
+from losslab.analysis.rankings import ranking_flips, rankings
+from losslab.analysis.scores import select_scores, with_setting
+from losslab.analysis.statistics import (
+    hedges_gz,
+    image_comparison,
+    paired_comparison,
+    paired_differences,
+    pool_settings,
+    seed_noise,
+)
+from losslab.analysis.tables import markdown_table, score_table, write_table
+
+__all__ = [
+    "claims",
+    "class_differences",
+    "costs",
+    "curves",
+    "epochs_to_reach",
+    "failures",
+    "hedges_gz",
+    "image_comparison",
+    "markdown_table",
+    "median_epochs",
+    "paired_comparison",
+    "paired_differences",
+    "pool_settings",
+    "ranking_flips",
+    "rankings",
+    "score_table",
+    "seed_noise",
+    "select_scores",
+    "with_setting",
+    "write_table",
+]

@@ -1,0 +1,67 @@
+"""How fast each loss trains: validation curves and the first epoch at a common threshold."""
+
+import math
+
+import pandas as pd
+
+from losslab.analysis.scores import PAIR, check_baseline, with_setting
+from losslab.errors import StudyError, unknown
+
+
+def curves(histories: pd.DataFrame, metric: str = "val_iou") -> pd.DataFrame:
+    """The mean and the range over folds and seeds of one metric at each epoch.
+
+    `histories` is the table of `losslab.study.load_histories`. Columns: setting, loss, epoch, mean,
+    low and high (smallest and largest run), n.
+    """
+    rows = _of_metric(histories, metric)
+    groups = rows.groupby(["setting", "loss", "epoch"])["value"]
+    found = groups.agg(mean="mean", low="min", high="max", n="size")
+    return found.reset_index()
+
+
+def epochs_to_reach(
+    histories: pd.DataFrame, baseline: str, *, metric: str = "val_iou", share: float = 0.95
+) -> pd.DataFrame:
+    """The first epoch at which each run reaches a share of the baseline's best score.
+
+    The threshold of a setting is `share` times the mean over the baseline's runs of their best
+    value. Columns: setting, loss, fold, seed, threshold, epoch (NaN when never reached), last (the
+    run's last epoch), censored (never reached: the epoch is known only to be later than `last`).
+    """
+    rows = _of_metric(histories, metric)
+    check_baseline(rows, baseline)
+    best = rows[rows["loss"] == baseline].groupby(["setting", *PAIR])["value"].max()
+    thresholds = share * best.groupby("setting").mean()
+    keys = ["setting", "loss", *PAIR]
+    found = rows.groupby(keys)["epoch"].max().rename("last").reset_index()
+    found["threshold"] = found["setting"].map(thresholds)
+    reached = rows[rows["value"] >= rows["setting"].map(thresholds)]
+    first = reached.groupby(keys)["epoch"].min().rename("epoch").reset_index()
+    found = found.merge(first, on=keys, how="left")
+    found["censored"] = found["epoch"].isna()
+    return found[[*keys, "threshold", "epoch", "last", "censored"]]
+
+
+def median_epochs(reached: pd.DataFrame) -> pd.DataFrame:
+    """The median first epoch of each loss, a censored run counting as later than all others.
+
+    Columns: setting, loss, threshold, runs, reached (how many), median (NaN where half of the runs
+    or more never got there), last.
+    """
+    rows = []
+    for (setting, loss), part in reached.groupby(["setting", "loss"]):
+        middle = float(part["epoch"].fillna(math.inf).median())
+        row = {"setting": setting, "loss": loss, "threshold": part["threshold"].iloc[0]}
+        row |= {"runs": len(part), "reached": int((~part["censored"]).sum())}
+        row |= {"median": middle if math.isfinite(middle) else math.nan}
+        rows.append(row | {"last": int(part["last"].max())})
+    columns = ["setting", "loss", "threshold", "runs", "reached", "median", "last"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _of_metric(histories: pd.DataFrame, metric: str) -> pd.DataFrame:
+    rows = histories[histories["metric"] == metric]
+    if rows.empty:
+        raise StudyError(unknown("history metric", metric, sorted(histories["metric"].unique())))
+    return with_setting(rows.dropna(subset=["value"]))

@@ -1,0 +1,43 @@
+"""What each loss costs: wall time, time of a step and peak memory."""
+
+import pandas as pd
+
+from losslab.analysis.scores import check_baseline, with_setting
+from losslab.errors import StudyError
+
+
+def costs(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Median wall time, step time and peak memory of each loss's finished runs.
+
+    `runs` is the table of `losslab.study.load_runs`. Columns: setting, device, loss, runs,
+    wall_seconds, step_seconds, peak_memory_bytes, images_per_second (medians over runs), and
+    wall_ratio, step_ratio, memory_ratio to the baseline on the same device (NaN where it has none).
+    Peak memory is NaN where the machine reports none.
+    """
+    finished = with_setting(runs[runs["status"] == "finished"])
+    if finished.empty:
+        raise StudyError("no run has finished, so there is no cost to compare: run the study first")
+    check_baseline(finished, baseline)
+    measured = ["wall_seconds", "step_seconds", "peak_memory_bytes", "images_per_second"]
+    finished["device"] = finished["device"].fillna("unknown").astype(str)
+    finished[measured] = finished[measured].astype(float)
+    groups = finished.groupby(["setting", "device", "loss"])
+    found = groups[measured].median()
+    found.insert(0, "runs", groups.size())
+    found = found.reset_index()
+    keys = ["setting", "device"]
+    reference = found.loc[found["loss"] == baseline, [*keys, *measured]]
+    reference = found[keys].merge(reference, on=keys, how="left")
+    for ratio, column in (
+        ("wall_ratio", "wall_seconds"),
+        ("step_ratio", "step_seconds"),
+        ("memory_ratio", "peak_memory_bytes"),
+    ):
+        found[ratio] = found[column].to_numpy() / reference[column].to_numpy()
+    return found
+
+
+def failures(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that did not finish: setting, loss, fold, seed, status, reason."""
+    failed = with_setting(runs[runs["status"] != "finished"])
+    return failed[["setting", "loss", "fold", "seed", "status", "reason"]].reset_index(drop=True)

@@ -1,0 +1,74 @@
+"""What was run: the values that vary between the runs of a study, those that do not, and where."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from losslab.analysis.scores import PAIR, SETTING
+
+
+def spec_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """A row per run of its spec, from the column `spec` of `losslab.study.load_runs`.
+
+    Nested names are joined by points: `dataset_options.classes`.
+    """
+    specs = zip(runs["run_id"], runs["spec"], strict=True)
+    return pd.DataFrame([{"run_id": run_id, **_flat(spec)} for run_id, spec in specs])
+
+
+def varying(specs: pd.DataFrame) -> pd.DataFrame:
+    """The axes of a study: name, number of values and the values, of each name that varies."""
+    rows = []
+    for name in specs.columns.drop("run_id"):
+        values = sorted({_text(value) for value in specs[name]}, key=_number_first)
+        if len(values) > 1:
+            rows.append({"name": name, "values": len(values), "which": ", ".join(values)})
+    return pd.DataFrame(rows, columns=["name", "values", "which"])
+
+
+def constant(records: pd.DataFrame, names: Iterable[str] | None = None) -> pd.DataFrame:
+    """The names that have one value in all runs, with that value; of `names` only, where given."""
+    wanted = records.columns.drop("run_id") if names is None else list(names)
+    rows = []
+    for name in wanted:
+        if name in records and len({_text(value) for value in records[name]}) == 1:
+            rows.append({"name": name, "value": _text(records[name].iloc[0])})
+    return pd.DataFrame(rows, columns=["name", "value"])
+
+
+def with_variants(frame: pd.DataFrame, specs: pd.DataFrame) -> pd.DataFrame:
+    """The frame with a column `variant` of what else sets its runs apart, such as "lr=0.01".
+
+    A study may vary more than data set, task, model, encoder, loss, fold and seed. What differs
+    between runs that agree in all of these becomes part of their setting; what goes with the loss
+    (a learning rate of its own, say) does not, or losses could not be compared.
+    """
+    known = [*SETTING, "loss", *PAIR]
+    texts = specs.drop(columns="run_id").map(_text)
+    groups = texts.groupby([name for name in known if name in texts])
+    apart = [n for n in texts.columns if n not in known and (groups[n].nunique() > 1).any()]
+    names = [", ".join(f"{n}={row[n]}" for n in apart) for _, row in texts.iterrows()]
+    return frame.assign(variant=frame["run_id"].map(dict(zip(specs["run_id"], names, strict=True))))
+
+
+def _flat(stored: dict, prefix: str = "") -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in stored.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{key}.")
+        else:
+            found[prefix + key] = value
+    return found
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "–" if value is None or value == "" or value != value else str(value)
+
+
+def _number_first(text: str) -> tuple[int, float, str]:
+    try:
+        return 0, float(text), text
+    except ValueError:
+        return 1, 0.0, text

@@ -1,0 +1,97 @@
+"""The scores that a comparison is about: one value per setting, loss, fold and seed."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from losslab.errors import StudyError, unknown
+
+SETTING = ("dataset", "task", "model", "encoder")
+"""Columns that say what was trained; losses are compared within one setting only."""
+
+PAIR = ("fold", "seed")
+"""Columns that two runs of a setting share when they differ in nothing but the loss."""
+
+METRICS = {
+    "accuracy": "pixel accuracy",
+    "iou": "IoU",
+    "dice": "Dice",
+    "boundary_iou": "Boundary IoU",
+}
+LEVELS = {"dataset": "data set", "image": "mean over images"}
+
+
+def with_setting(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with a column `setting`: its data set, task, model and encoder in one text.
+
+    A column `variant` (see `with_variants`) becomes part of the text. Missing tasks, encoders and
+    folds become "" and 0, so that no grouping drops a row.
+    """
+    filled = frame.copy() if "variant" in frame else frame.assign(variant="")
+    columns = [*SETTING, "variant"]
+    for column in columns:
+        filled[column] = filled[column].astype("object").fillna("").astype(str)
+    filled["fold"] = pd.to_numeric(filled["fold"]).fillna(0).astype(int)
+    unique = filled[columns].drop_duplicates()
+    names = {tuple(row): _setting_name(*row) for row in unique.to_numpy()}
+    keys = zip(*(filled[column] for column in columns), strict=True)
+    filled["setting"] = [names[key] for key in keys]
+    return filled
+
+
+def _setting_name(dataset: str, task: str, model: str, encoder: str, variant: str) -> str:
+    subject = f"{dataset} ({task})" if task else dataset
+    return ", ".join(part for part in (subject, model, encoder, variant) if part)
+
+
+def select_scores(
+    results: pd.DataFrame,
+    *,
+    metric: str = "iou",
+    level: str = "dataset",
+    classes: Iterable[str] = ("mean",),
+) -> pd.DataFrame:
+    """One score per setting, class, loss, fold and seed, as fractions.
+
+    `results` is the tidy table of `losslab.study.load_results`. Returns the columns setting, class,
+    loss, fold, seed, run_id, value, without the scores that are undefined (NaN). Raises StudyError
+    for an unknown metric or level and for two runs that a pairing could not tell apart.
+    """
+    for kind, name, choices in (("metric", metric, METRICS), ("level", level, LEVELS)):
+        if name not in choices:
+            raise StudyError(unknown(kind, name, choices))
+    wanted = (
+        (results["metric"] == metric)
+        & (results["level"] == level)
+        & (results["image"].fillna("") == "")
+        & results["class"].isin(list(classes))
+    )
+    rows = with_setting(results[wanted])
+    keys = ["setting", "class", "loss", *PAIR]
+    twice = rows[rows.duplicated(keys, keep=False)]
+    if len(twice):
+        first = twice[(twice[keys] == twice.iloc[0][keys]).all(axis=1)]
+        raise StudyError(
+            f"runs {', '.join(sorted(first['run_id'].astype(str)))} have the same data set, task, "
+            "model, loss, fold and seed, so a pairing cannot tell them apart: choose between them "
+            "with run_ids, or name what differs with with_variants"
+        )
+    kept = rows.dropna(subset=["value"]).sort_values(keys, kind="stable")
+    return kept[[*keys, "run_id", "value"]].reset_index(drop=True)
+
+
+def class_names(results: pd.DataFrame) -> list[str]:
+    """The classes of the results in their stored order, without the mean over them."""
+    return [str(name) for name in results["class"].drop_duplicates() if name != "mean"]
+
+
+def check_baseline(scores: pd.DataFrame, baseline: str) -> None:
+    """Raise StudyError where no run of `scores` was trained with the baseline loss."""
+    losses = sorted(scores["loss"].unique())
+    if baseline not in losses:
+        raise StudyError(unknown("baseline", baseline, losses))
+
+
+def definition(metric: str, level: str) -> str:
+    """A score's short name for headers and axes, such as "IoU (data set)"."""
+    return f"{METRICS[metric]} ({LEVELS[level]})"

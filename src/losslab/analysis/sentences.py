@@ -1,0 +1,166 @@
+"""One sentence that reads each figure, computed from the table that the figure shows."""
+
+import math
+
+import pandas as pd
+
+from losslab.analysis.claims import points
+
+
+def read_scores(scores: pd.DataFrame, noise: pd.DataFrame) -> str:
+    """Reads the figure of scores per seed: the spread of means against the spread of seeds."""
+    found = []
+    for setting, part in scores.groupby("setting", sort=False):
+        means = part.groupby("loss")["value"].mean().sort_values()
+        sd = float(noise.set_index("setting")["sd"].get(setting, math.nan))
+        spread = points(means.iloc[-1] - means.iloc[0], sign=False)
+        seeds = "is not known" if math.isnan(sd) else f"is {points(sd, sign=False)}"
+        found.append(
+            f"the means run from `{means.index[0]}` ({points(means.iloc[0], sign=False)} %) to "
+            f"`{means.index[-1]}` ({points(means.iloc[-1], sign=False)} %), {spread} points apart; "
+            f"the standard deviation between seeds {seeds}"
+        )
+    return _join(scores, found)
+
+
+def read_differences(comparison: pd.DataFrame, noise: pd.DataFrame) -> str:
+    """Reads the main figure: which mean differences leave the band of seed noise."""
+    found = []
+    bands = noise.set_index("setting")["band"]
+    for setting, part in comparison.groupby("setting", sort=False):
+        band = float(bands.get(setting, math.nan))
+        if math.isnan(band):
+            found.append("one run per loss leaves the seed noise unknown, so no difference counts")
+            continue
+        outside = part[part["difference"].abs() > band]["loss"]
+        sure = part[(part["low"] > 0) | (part["high"] < 0)]["loss"]
+        size = points(band, sign=False)
+        found.append(
+            f"{_losses(outside, len(part))} outside what a change of seed alone does (±{size} "
+            f"points); the 95 % interval excludes 0 for {_names(sure)}"
+        )
+    return _join(comparison, found)
+
+
+def read_classes(classes: pd.DataFrame) -> str:
+    """Reads the per-class figure: the largest gain and the largest loss, and how many are sure."""
+    found = []
+    for _, part in classes.groupby("setting", sort=False):
+        known = part.dropna(subset=["difference"])
+        if known.empty:
+            found.append("no class has a score under both losses")
+            continue
+        best, worst = (known.iloc[place] for place in _extremes(known["difference"]))
+        sure = int(known["beyond_zero"].sum())
+        chance = 0.05 * int(known["low"].notna().sum())
+        found.append(
+            f"`{best['loss']}` differs most upwards on {best['class']} "
+            f"({points(best['difference'])} points), `{worst['loss']}` most downwards on "
+            f"{worst['class']} ({points(worst['difference'])}); {sure} of {len(known)} intervals "
+            f"exclude 0, where chance alone would give about {chance:.1f}"
+        )
+    return _join(classes, found)
+
+
+def read_images(images: pd.DataFrame) -> str:
+    """Reads the comparison over images."""
+    found = []
+    for _, part in images.groupby("setting", sort=False):
+        sure = part[(part["low"] > 0) | (part["high"] < 0)]["loss"]
+        found.append(
+            f"over the {int(part['n'].max())} images, and for these trained networks only, the "
+            f"interval excludes 0 for {_names(sure)}"
+        )
+    return _join(images, found)
+
+
+def read_flips(flips: pd.DataFrame) -> str:
+    """Says whether the order of the losses depends on how the score is defined."""
+    if flips.empty:
+        return "No two losses change places under another common definition of the score."
+    clear = int(flips["clear"].sum())
+    named = ", ".join(dict.fromkeys(flips["definition"]))
+    return (
+        f"The ranking is not the same under every definition: {len(flips)} "
+        f"{'pairs of losses change' if len(flips) > 1 else 'pair of losses changes'} places "
+        f"(under {named}), {clear} of them beyond chance."
+    )
+
+
+def read_curves(medians: pd.DataFrame, share: float) -> str:
+    """Reads the convergence figure: which loss is first at the threshold, and which never is."""
+    found = []
+    for _, part in medians.groupby("setting", sort=False):
+        reached = part.dropna(subset=["median"]).sort_values("median")
+        never = part[part["median"].isna()]["loss"]
+        text = f"no loss reaches {100 * share:g} % of the baseline's best score in half of its runs"
+        if len(reached):
+            first = reached.iloc[0]
+            text = (
+                f"`{first['loss']}` is first at {100 * share:g} % of the baseline's best score "
+                f"(median epoch {first['median']:g})"
+            )
+            if len(never):
+                text += f"; half of the runs or more of {_names(never)} never reach it"
+        found.append(text)
+    return _join(medians, found)
+
+
+def read_costs(costs: pd.DataFrame, baseline: str) -> str:
+    """Reads the figure of costs: the dearest loss in time and in memory, against the baseline."""
+    found = []
+    others = costs[costs["loss"] != baseline]
+    if others.empty:
+        return "Only the baseline has a finished run."
+    for _, part in others.groupby("setting", sort=False):
+        texts = []
+        for column, what in (("step_ratio", "a step"), ("memory_ratio", "peak memory")):
+            known = part.dropna(subset=[column])
+            if len(known):
+                top = known.iloc[int(known[column].argmax())]
+                texts.append(
+                    f"{what} is at most {top[column]:.2f} × the baseline's (`{top['loss']}`)"
+                )
+        found.append(", ".join(texts) or "times were not measured on the baseline's machine")
+    return _join(others, found)
+
+
+def read_samples(summary: pd.DataFrame) -> str:
+    """Reads the qualitative figures: which loss errs least, and whether its entropy warns of it."""
+    means = summary.groupby("loss")[["wrong", "entropy_right", "entropy_wrong"]].mean()
+    best = means["wrong"].idxmin()
+    ratio = (means["entropy_wrong"] / means["entropy_right"]).dropna().sort_values()
+    text = (
+        f"Over the images shown ({summary['image'].nunique()}) `{best}` errs on the fewest pixels "
+        f"({points(means['wrong'].min(), sign=False)} %)"
+    )
+    if len(ratio) == 0:
+        return f"{text}."
+    return (
+        f"{text}; entropy on wrong pixels is {ratio.iloc[0]:.1f} (`{ratio.index[0]}`) to "
+        f"{ratio.iloc[-1]:.1f} (`{ratio.index[-1]}`) times that on right ones. A few images "
+        "illustrate; they rank nothing."
+    )
+
+
+def _extremes(values: pd.Series) -> tuple[int, int]:
+    return int(values.argmax()), int(values.argmin())
+
+
+def _names(losses: pd.Series) -> str:
+    return ", ".join(f"`{loss}`" for loss in losses) or "no loss"
+
+
+def _losses(losses: pd.Series, total: int) -> str:
+    if len(losses) == 0:
+        return f"none of the {total} differences lies" if total > 1 else "the difference is not"
+    verb = "lies" if len(losses) == 1 else "lie"
+    return f"{len(losses)} of {total} ({_names(losses)}) {verb}"
+
+
+def _join(frame: pd.DataFrame, found: list[str]) -> str:
+    settings = list(dict.fromkeys(frame["setting"]))
+    if len(settings) == 1:
+        return found[0][:1].upper() + found[0][1:] + "."
+    pairs = zip(settings, found, strict=True)
+    return "\n".join(f"- **{setting}**: {text}." for setting, text in pairs)
