@@ -16,7 +16,6 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import (
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
@@ -26,7 +25,7 @@ from pydantic.dataclasses import dataclass
 from losslab.data import DATASETS, check_task, parse_options
 from losslab.data.splits import SplitOptions
 from losslab.data.transforms import AUGMENTATIONS
-from losslab.errors import SpecError, unknown
+from losslab.errors import DataError, SpecError, unknown
 from losslab.losses import canonical
 from losslab.models import MODELS, check_model
 
@@ -118,10 +117,13 @@ class RunSpec:
 
     @model_validator(mode="after")
     def _fits_together(self) -> "RunSpec":
-        parse_options(self.dataset, self.dataset_options)
-        check_task(self.dataset, self.dataset_options, self.task)
+        try:
+            parse_options(self.dataset, self.dataset_options)
+            check_task(self.dataset, self.dataset_options, self.task)
+            self.split_options()
+        except DataError as error:
+            raise SpecError(str(error)) from None
         check_model(self.model, encoder=self.encoder, options=self.model_options)
-        self.split_options()
         if (self.epochs is None) == (self.max_iterations is None):
             raise SpecError("give exactly one of epochs and max_iterations")
         crops = "crop" in self.augmentation
@@ -163,14 +165,9 @@ class RunSpec:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "RunSpec":
-        """A spec from JSON or YAML values: lists stand for tuples; everything else is as strict."""
-        try:
-            text = json.dumps(dict(values))
-        except (TypeError, ValueError) as error:
-            raise SpecError(
-                f"a run's description holds numbers, texts and lists only: {error}"
-            ) from None
-        return TypeAdapter(cls).validate_json(text)
+        """A spec from JSON or YAML values: lists stand for tuples, all else is as strict."""
+        tuples = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+        return cls(**tuples)
 
 
 def _known(field: str, name: str, choices: Mapping[str, Any]) -> str:
