@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import UInt8
 
 from losslab.constants import IGNORE_INDEX
+from losslab.data.problems import Report, refuse
 from losslab.errors import DataError, unknown
 
 SPLITS = ("train", "val", "test")
@@ -43,8 +44,8 @@ class SegmentationDataset(ABC):
 
     @classmethod
     @abstractmethod
-    def open(cls, root: Any, options: Any) -> "SegmentationDataset":
-        """The whole data set, found under the data root."""
+    def open(cls, root: Any, options: Any, report: Report = refuse) -> "SegmentationDataset":
+        """The whole data set, found under the data root; `report` is told of broken rules."""
 
     @abstractmethod
     def read(
@@ -69,7 +70,7 @@ class SegmentationDataset(ABC):
         image, label = self.read(self._positions[index])
         return image, label if self.lookup is None else self.lookup[label]
 
-    def view(self, split: str, task: str | None) -> Self:
+    def view(self, split: str, task: str | None) -> "SegmentationDataset":
         """This data set narrowed to one official split ("all": every picture) and one task."""
         if split not in (*SPLITS, "all"):
             raise DataError(unknown("split", split, (*SPLITS, "all")))

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from jaxtyping import UInt8
 
 from losslab.data.base import SegmentationDataset
-from losslab.data.digests import Digests
+from losslab.data.digests import Digests, file_digest
 from losslab.data.pictures import resize
 from losslab.errors import DataError
 from losslab.files import write_json
@@ -143,7 +143,7 @@ def _build(dataset: SegmentationDataset, size: tuple[int, int], folder: Path, ke
             for file in (images, labels):
                 file.flush()
                 os.fsync(file.fileno())
-        digests = {name: _digest(temporary / name) for name in ("images.npy", "labels.npy")}
+        digests = {name: file_digest(temporary / name) for name in ("images.npy", "labels.npy")}
         write_json(
             temporary / "meta.json",
             {"key": key, "sha256": digests, "histogram": histogram.tolist(), "ids": dataset.ids},
@@ -160,11 +160,6 @@ def _header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _load(folder: Path, key: str) -> CacheEntry | None:
     """The entry, or None where it is missing or not as it was written.
 
@@ -175,7 +170,7 @@ def _load(folder: Path, key: str) -> CacheEntry | None:
         meta: dict[str, Any] = json.loads((folder / "meta.json").read_text())
         if meta["key"] != key:
             return None
-        digests = {name: _digest(folder / name) for name in meta["sha256"]}
+        digests = {name: file_digest(folder / name) for name in meta["sha256"]}
         if digests != meta["sha256"]:
             return None
         return CacheEntry(

@@ -14,7 +14,7 @@ from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SPLITS
 from losslab.data.pairs import Pair, PairedFiles, need_folder, pair_up
 from losslab.data.pictures import read_indices
-from losslab.errors import DataError
+from losslab.data.problems import FileProblem, Report, refuse
 
 CLASSES = {
     "Sky": (128, 128, 128),
@@ -59,29 +59,30 @@ class CamVid(PairedFiles):
         self.partial = partial
 
     @classmethod
-    def open(cls, root: Path, options: CamVidOptions) -> "CamVid":
+    def open(cls, root: Path, options: CamVidOptions, report: Report = refuse) -> "CamVid":
         folder = find(root)
-        pairs: list[Pair] = []
+        pairs: dict[str, Pair] = {}
         for split in SPLITS:
             images, labels = (
-                need_folder("camvid", folder / name, f"the set has {split} and {split}annot")
+                need_folder(folder / name, f"the set has {split} and {split}annot")
                 for name in (split, f"{split}annot")
             )
-            found = pair_up("camvid", images, labels, split=split)
+            found = pair_up(images, labels, report, split=split)
             if not options.partial and len(found) != COUNTS[split]:
-                raise DataError(
-                    f"camvid: {images} holds {len(found)} pictures, the full set "
-                    f"{COUNTS[split]}; complete it, or "
-                    "say partial=True to work with a sample"
+                report(
+                    FileProblem(
+                        images,
+                        f"the full set has {COUNTS[split]} pictures here, this one {len(found)}",
+                        "complete it, or say partial=True to work with a sample",
+                    )
                 )
-            pairs += found
-        ids = [pair.id for pair in pairs]
-        repeated = sorted({name for name in ids if ids.count(name) > 1})
-        if repeated:
-            raise DataError(
-                f"camvid: {folder}: picture {repeated[0]!r} lies in two splits; keep it in one"
-            )
-        return cls(pairs, partial=options.partial)
+            for pair in found:
+                if pair.id in pairs:
+                    other = pairs[pair.id].split
+                    rule = f"a picture lies in one split, this one also in {other}"
+                    report(FileProblem(pair.image, rule, "keep one"))
+                pairs.setdefault(pair.id, pair)
+        return cls(list(pairs.values()), partial=options.partial)
 
     def read_label(self, path: Path) -> UInt8[np.ndarray, "h w"]:
         label = read_indices(path)
@@ -93,20 +94,20 @@ class CamVid(PairedFiles):
 
     def check_size(self, pair: Pair, shape: tuple[int, ...]) -> None:
         if not self.partial and shape != SHAPE:
-            raise DataError(
-                f"camvid: {pair.image}: pictures are 480x360, this one is {shape[1]}x{shape[0]}; "
-                "take the official file, or "
-                "say partial=True"
+            raise FileProblem(
+                pair.image,
+                f"pictures are 480x360, this one is {shape[1]}x{shape[0]}",
+                "take the official file, or say partial=True",
             )
 
 
 def find(root: Path) -> Path:
     """The folder of the set under the data root, or the data root itself."""
-    candidates = (root / "camvid", root / "CamVid", root)
-    for folder in candidates:
+    for folder in (root / "camvid", root / "CamVid", root):
         if (folder / "trainannot").is_dir():
             return folder
-    raise DataError(
-        f"camvid: neither {candidates[0]}, {candidates[1]} nor {root} holds train and "
-        "trainannot; put SegNet's CamVid there"
+    raise FileProblem(
+        root,
+        "neither this folder nor camvid/ or CamVid/ in it holds train and trainannot",
+        "put SegNet's CamVid there, or check the data root",
     )

@@ -8,13 +8,19 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from losslab.errors import DataError
+from losslab.data.problems import FileProblem
 from losslab.files import write_json
 
 SETTLED_NANOSECONDS = 2_000_000_000
 """A younger file may still change within one tick of the file system's clock, so its digest is not
 remembered.
 """
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Digests:
@@ -37,12 +43,10 @@ class Digests:
             known = self._known.get(place)
             if isinstance(known, list) and known[:2] == mark and len(known) == 3:
                 return known[2]
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = file_digest(path)
         except OSError as error:
-            raise DataError(
-                f"{path}: cannot be read ({error.strerror}); restore the file or its permissions"
-            ) from None
+            rule = f"the file cannot be read ({error.strerror})"
+            raise FileProblem(path, rule, "restore the file or its permissions") from None
         if time.time_ns() - state.st_mtime_ns > SETTLED_NANOSECONDS:
             self._known[place] = [*mark, digest]
             self._changed = True

@@ -1,5 +1,6 @@
 """People's own data: a folder of pictures, a folder of label maps and the names of the classes."""
 
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SPLITS
 from losslab.data.pairs import Pair, PairedFiles, default_colours, need_folder, pair_up
 from losslab.data.pictures import read_colours, read_indices
+from losslab.data.problems import FileProblem, Report, refuse
 from losslab.errors import DataError
 
 Level = Annotated[int, Ge(0), Le(255)]
@@ -79,29 +81,28 @@ class Folder(PairedFiles):
         self.options = options
 
     @classmethod
-    def open(cls, root: Path, options: FolderOptions) -> "Folder":
+    def open(cls, root: Path, options: FolderOptions, report: Report = refuse) -> "Folder":
         remedy = "a set has images/ and masks/; check the data root and the option name"
-        home = need_folder("folder", root / options.name, remedy)
-        images, masks = (need_folder("folder", home / part, remedy) for part in ("images", "masks"))
+        home = need_folder(root / options.name, remedy)
+        images, masks = (need_folder(home / part, remedy) for part in ("images", "masks"))
         class_names = options.classes or read_class_names(home)
         if options.colours is not None and len(options.colours) != len(class_names):
-            raise DataError(
-                f"folder option colours: {len(options.colours)} colours for the "
-                f"{len(class_names)} classes of {home}; give "
-                "one a class"
+            raise FileProblem(
+                home / "classes.txt",
+                f"there are {len(class_names)} classes and the option colours has "
+                f"{len(options.colours)}",
+                "give one colour a class",
             )
         if all((images / split).is_dir() for split in SPLITS):
-            pairs = [
-                pair
-                for split in SPLITS
-                for pair in pair_up(
-                    "folder", images / split, masks / split, split=split, prefix=f"{split}_"
-                )
-            ]
+            pairs = []
+            for split in SPLITS:
+                labels = need_folder(masks / split, f"images/{split} has its label maps there")
+                prefix = f"{split}_"
+                pairs += pair_up(images / split, labels, report, split=split, prefix=prefix)
         else:
-            pairs = pair_up("folder", images, masks)
+            pairs = pair_up(images, masks, report)
             if any((home / f"{split}.txt").exists() for split in SPLITS):
-                pairs = _split_by_lists(home, pairs)
+                pairs = _split_by_lists(home, pairs, report)
         return cls(pairs, options, class_names)
 
     def read_label(self, path: Path) -> UInt8[np.ndarray, "h w"]:
@@ -150,16 +151,15 @@ def _lines(path: Path, remedy: str) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise DataError(f"folder: {path} does not exist; write it, {remedy}") from None
+        raise FileProblem(path, "the file does not exist", f"write it, {remedy}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"folder: {path} cannot be read ({error}); save it as UTF-8 text") from None
+        rule = f"the file cannot be read ({error})"
+        raise FileProblem(path, rule, "save it as UTF-8 text") from None
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _split_by_lists(home: Path, pairs: list[Pair]) -> list[Pair]:
-    """The pairs that train.txt, val.txt and test.txt list, in that order, then those that none
-    lists.
-    """
+def _split_by_lists(home: Path, pairs: list[Pair], report: Report) -> list[Pair]:
+    """The pairs that train.txt, val.txt and test.txt list, in that order, then all others."""
     by_id = {pair.id: pair for pair in pairs}
     placed: dict[str, Pair] = {}
     for split in SPLITS:
@@ -167,16 +167,12 @@ def _split_by_lists(home: Path, pairs: list[Pair]) -> list[Pair]:
         for line in _lines(path, "or remove the other lists and divide by fractions"):
             stem = line if line in by_id else PurePosixPath(line.replace("\\", "/")).stem
             if stem not in by_id:
-                raise DataError(
-                    f"folder: {path}: there is no picture {line!r} in {home / 'images'}; correct "
-                    "the list"
-                )
-            if stem in placed:
-                raise DataError(
-                    f"folder: {path}: picture {stem!r} is already listed ({placed[stem].split}); "
-                    "a picture has one split"
-                )
-            pair = by_id[stem]
-            placed[stem] = Pair(pair.id, split, pair.image, pair.label)
+                rule = f"a list names pictures of images/, not so {line!r}"
+                report(FileProblem(path, rule, "correct the list"))
+            elif stem in placed:
+                rule = f"a picture is listed once, {stem!r} is already in {placed[stem].split}.txt"
+                report(FileProblem(path, rule, "keep one line"))
+            else:
+                placed[stem] = replace(by_id[stem], split=split)
     rest = [pair for pair in pairs if pair.id not in placed]
     return [*placed.values(), *rest]

@@ -1,6 +1,6 @@
 """Data sets of files: pictures and label maps that are paired by stem."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from jaxtyping import UInt8
 
 from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SegmentationDataset
-from losslab.data.pictures import SUFFIXES, read_image
-from losslab.errors import DataError
+from losslab.data.pictures import SUFFIXES, read_image, shown
+from losslab.data.problems import FileProblem, Report
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,21 @@ class PairedFiles(SegmentationDataset):
         pair = self.pairs[position]
         image, label = read_image(pair.image), self.read_label(pair.label)
         if image.shape[:2] != label.shape:
-            raise DataError(
-                f"{self.name}: {pair.label}: a label map has its picture's size, this one is "
-                f"{_size(label)} and the picture "
-                f"{_size(image)} (width x height); export both at the same size"
+            raise FileProblem(
+                pair.label,
+                f"a label map has its picture's size, this one is {_size(label)} and the picture "
+                f"{_size(image)} (width x height)",
+                "export both at the same size",
             )
         self.check_size(pair, label.shape)
         highest = len(self._all_classes) - 1
         strange = np.unique(label[(label > highest) & (label != IGNORE_INDEX)]).tolist()
         if strange:
-            shown = ", ".join(map(str, strange[:5])) + (", ..." if len(strange) > 5 else "")
-            raise DataError(
-                f"{self.name}: {pair.label}: label values are 0..{highest} or {IGNORE_INDEX} "
-                f"(void), this one holds {shown}; "
-                "list the missing classes or renumber the label map"
+            raise FileProblem(
+                pair.label,
+                f"label values are 0..{highest} or {IGNORE_INDEX} (void), this one holds "
+                f"{shown(strange, 5)}",
+                "list the missing classes or renumber the label map",
             )
         return image, label
 
@@ -82,56 +83,58 @@ class PairedFiles(SegmentationDataset):
         return {"classes": list(self._all_classes), "rules": self.rules(), "files": files}
 
 
-def need_folder(dataset: str, folder: Path, remedy: str) -> Path:
+def need_folder(folder: Path, remedy: str) -> Path:
     """`folder`, or an error that says what should be there."""
     if not folder.is_dir():
         state = "is not a folder" if folder.exists() else "does not exist"
-        raise DataError(f"{dataset}: {folder} {state}; {remedy}")
+        raise FileProblem(folder, f"the folder {state}", remedy)
     return folder
 
 
-def pictures_in(folder: Path) -> dict[str, Path]:
+def pictures_in(folder: Path, report: Report) -> dict[str, Path]:
     """The folder's picture files by stem, sorted; hidden files are left out."""
     found: dict[str, Path] = {}
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        raise DataError(
-            f"{folder}: cannot be listed ({error.strerror}); check its permissions"
-        ) from None
+        rule = f"the folder cannot be listed ({error.strerror})"
+        raise FileProblem(folder, rule, "check its permissions") from None
     for path in entries:
         if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
             continue
         if path.stem in found:
-            raise DataError(
-                f"{folder}: two files share the stem {path.stem!r} ({found[path.stem].name}, "
-                f"{path.name}); pictures and "
-                "label maps are paired by stem, so keep one"
+            report(
+                FileProblem(
+                    path,
+                    f"files are paired by stem, and {found[path.stem].name} has the same",
+                    "keep one of them",
+                )
             )
+            continue
         found[path.stem] = path
     return found
 
 
 def pair_up(
-    dataset: str, images: Path, labels: Path, *, split: str | None = None, prefix: str = ""
+    images: Path, labels: Path, report: Report, *, split: str | None = None, prefix: str = ""
 ) -> list[Pair]:
-    """Pairs of equal stem in two folders, sorted; a file without its partner is an error."""
-    pictures, maps = pictures_in(images), pictures_in(labels)
+    """Pairs of equal stem in two folders, sorted; a file without its partner is a problem."""
+    pictures, maps = pictures_in(images, report), pictures_in(labels, report)
     for have, lack, folder in ((pictures, maps, labels), (maps, pictures, images)):
-        lonely = sorted(have.keys() - lack.keys())
-        if lonely:
-            more = f" and {len(lonely) - 1} more" if len(lonely) > 1 else ""
-            raise DataError(
-                f"{dataset}: {have[lonely[0]]}{more}: every picture has a label map of the same "
-                "stem and the reverse, none lies "
-                f"in {folder}; add the partner or move the file away"
+        for stem in sorted(have.keys() - lack.keys()):
+            report(
+                FileProblem(
+                    have[stem],
+                    "every picture has a label map of the same stem and the reverse, and there is "
+                    f"none in {folder}",
+                    "add the partner or move the file away",
+                )
             )
-    if not pictures:
-        raise DataError(
-            f"{dataset}: {images} holds no pictures ({', '.join(s[1:] for s in SUFFIXES)}); put "
-            "them there"
-        )
-    return [Pair(prefix + stem, split, pictures[stem], maps[stem]) for stem in pictures]
+    paired = [stem for stem in pictures if stem in maps]
+    if not paired:
+        kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
+        raise FileProblem(images, f"the folder holds no pictures ({kinds})", "put them there")
+    return [Pair(prefix + stem, split, pictures[stem], maps[stem]) for stem in paired]
 
 
 def default_colours(count: int) -> UInt8[np.ndarray, "c 3"]:
@@ -144,13 +147,6 @@ def default_colours(count: int) -> UInt8[np.ndarray, "c 3"]:
                 np.uint8
             )
     return colours
-
-
-def shown(items: Iterable[object], limit: int = 3) -> str:
-    """The first few of `items`, and how many more there are."""
-    listed = [str(item) for item in items]
-    more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
-    return ", ".join(listed[:limit]) + more
 
 
 def _size(array: np.ndarray) -> str:

@@ -4,7 +4,7 @@ Decoders raise five kinds of exception on damaged files; here they become one `D
 the file.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from losslab.constants import IGNORE_INDEX
-from losslab.errors import DataError
+from losslab.data.problems import FileProblem
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 INDEX_MODES = ("L", "P", "1", "I", "I;16")
@@ -27,9 +27,10 @@ def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
 
     def decode(picture: Image.Image) -> np.ndarray:
         if picture.mode.startswith(("I", "F")):
-            raise DataError(
-                f"{path}: a picture has 8 bits a channel, this one is of mode {picture.mode!r}; "
-                "convert it to 8 bits"
+            raise FileProblem(
+                path,
+                f"a picture has 8 bits a channel, this one is of mode {picture.mode!r}",
+                "convert it to 8 bits",
             )
         return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
 
@@ -41,18 +42,18 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "h w"]:
 
     def decode(picture: Image.Image) -> np.ndarray:
         if picture.mode not in INDEX_MODES:
-            raise DataError(
-                f"{path}: a label map holds one class index a pixel (modes "
-                f"{', '.join(INDEX_MODES)}), this one is of "
-                f"mode {picture.mode!r}; save it as 8-bit grey, or list the classes' colours if "
-                "it is painted"
+            raise FileProblem(
+                path,
+                f"a label map holds one class index a pixel (modes {', '.join(INDEX_MODES)}), this "
+                f"one is of mode {picture.mode!r}",
+                "save it as 8-bit grey, or list the classes' colours if it is painted",
             )
         values = np.array(picture)
         if values.size and not 0 <= int(values.min()) <= int(values.max()) <= IGNORE_INDEX:
-            raise DataError(
-                f"{path}: label values lie in 0..255, this one holds "
-                f"{int(values.min())}..{int(values.max())}; "
-                "renumber the classes from 0"
+            raise FileProblem(
+                path,
+                f"label values lie in 0..255, this one holds {values.min()}..{values.max()}",
+                "renumber the classes from 0",
             )
         return values.astype(np.uint8)
 
@@ -62,9 +63,7 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "h w"]:
 def read_colours(
     path: Path, colours: Sequence[tuple[int, int, int]], void: tuple[int, int, int] | None
 ) -> UInt8[np.ndarray, "h w"]:
-    """The label map of a file that paints each class in its colour; `void` is the colour of
-    unannotated pixels.
-    """
+    """The label map of a file that paints each class in its colour; `void` is that of void."""
     packed = _opened(path, lambda picture: _pack(np.array(picture.convert("RGB"))))
     table = {int(_pack(np.array(colour))): index for index, colour in enumerate(colours)}
     if void is not None:
@@ -72,15 +71,21 @@ def read_colours(
     found, inverse = np.unique(packed, return_inverse=True)
     strange = [value for value in found.tolist() if value not in table]
     if strange:
-        shown = ", ".join(f"({v >> 16}, {v >> 8 & 255}, {v & 255})" for v in strange[:3])
-        more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
-        raise DataError(
-            f"{path}: every colour of a label map is in the colour table, not so {shown}{more}; "
-            "add a class or a "
-            "void_colour, and save label maps without lossy compression"
+        names = shown(f"({v >> 16}, {v >> 8 & 255}, {v & 255})" for v in strange)
+        raise FileProblem(
+            path,
+            f"every colour of a label map is in the colour table, not so {names}",
+            "add a class or a void_colour, and save label maps without lossy compression",
         )
     lookup = np.array([table[value] for value in found.tolist()], dtype=np.uint8)
     return lookup[inverse].reshape(packed.shape)
+
+
+def shown(items: Iterable[object], limit: int = 3) -> str:
+    """The first few of `items`, and how many more there are."""
+    listed = [str(item) for item in items]
+    more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
+    return ", ".join(listed[:limit]) + more
 
 
 def resize(
@@ -109,9 +114,10 @@ def _opened(path: Path, decode: Callable[[Image.Image], Decoded]) -> Decoded:
         with Image.open(path) as picture:
             return decode(picture)
     except FileNotFoundError:
-        raise DataError(f"{path}: the file has gone; restore it") from None
+        raise FileProblem(path, "the file has gone", "restore it") from None
     except DAMAGED as error:
-        raise DataError(
-            f"{path}: cannot be read as a picture ({type(error).__name__}: {error}); replace it "
-            "by an intact copy"
+        raise FileProblem(
+            path,
+            f"cannot be read as a picture ({type(error).__name__}: {error})",
+            "replace it by an intact copy",
         ) from error

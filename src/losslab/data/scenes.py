@@ -10,6 +10,7 @@ from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SPLITS, SegmentationDataset
 from losslab.data.dials import KINDS, Dials
 from losslab.data.drawing import draw
+from losslab.data.problems import Report, refuse
 
 GENERATOR_VERSION = 1
 """Raised with every change that alters a pixel: cached pictures of another version are not read."""
@@ -38,7 +39,7 @@ class Scenes(SegmentationDataset):
         self.options = options
 
     @classmethod
-    def open(cls, root: Any, options: Dials) -> "Scenes":
+    def open(cls, root: Any, options: Dials, report: Report = refuse) -> "Scenes":
         return cls(options)
 
     def read(
