@@ -8,6 +8,7 @@ out by mask, never by a product: 0 times NaN is NaN.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,10 +16,8 @@ from torch.nn.functional import logsigmoid
 
 from losslab.constants import IGNORE_INDEX
 
-PIECE = 160_000
-"""Logits in one piece on a CPU: its probabilities (640 kB in float32) stay in the second-level
-cache.
-"""
+PIECE = 640_000
+"""Logits in one piece on a CPU: its probabilities (2.5 MB in float32) stay in the cache."""
 
 Sums = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 """Predicted, overlap, labelled, pixels (n, c), annotated (n,), surprise (n, number of gammas)."""
@@ -29,10 +28,32 @@ def sum_type(logits: Tensor) -> torch.dtype:
     return torch.float64 if logits.dtype == torch.float64 else torch.float32
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What the forward pass leaves for the backward pass, which writes the gradient over `p`."""
+
+    p: Tensor
+    """Probabilities (n, c, h, w) in the logits' layout, 0 at void pixels."""
+    log_p: Tensor | None
+    """log p(true) (n, h, w), 0 at void pixels; where a focusing exponent is not 0."""
+
+    @classmethod
+    def beside(cls, logits: Tensor, gammas: Sequence[float]) -> "Kept":
+        """Room for what belongs to these logits."""
+        n, _, h, w = logits.shape
+        log_p = logits.new_empty((n, h, w)) if any(gammas) else None
+        return cls(torch.empty_like(logits), log_p)
+
+
 def forward(
-    logits: Tensor, labels: Tensor, weights: Tensor | None, gammas: Sequence[float]
+    logits: Tensor,
+    labels: Tensor,
+    weights: Tensor | None,
+    gammas: Sequence[float],
+    *,
+    kept: Kept | None = None,
 ) -> Sums:
-    """The sums of every image."""
+    """The sums of every image; fills `kept` where given."""
     n, c = logits.shape[:2]
     kind = sum_type(logits)
     widths = ((n, c), (n, c), (n, c), (n, c), (n,), (n, len(gammas)))
@@ -40,9 +61,14 @@ def forward(
     sums_of_piece = _sigmoid_sums if c == 1 else _softmax_sums
     for images, rows in _places(logits):
         x, label, void, weight = _piece(logits, labels, weights, images, rows)
-        parts = sums_of_piece(x, label, void, weight, gammas)
+        p, log_p = _probabilities(x, label, void, with_log=bool(gammas))
+        parts = (*sums_of_piece(p, label, void, weight), _surprise(log_p, gammas))
         for total, part in zip(totals, parts, strict=True):
             total[images] += part
+        if kept is not None:
+            _copy(p, kept.p[images, :, rows])
+            if kept.log_p is not None and log_p is not None:
+                _copy(log_p, kept.log_p[images, rows])
     return totals  # pyright: ignore[reportReturnType]
 
 
@@ -51,20 +77,36 @@ def backward(
     labels: Tensor,
     weights: Tensor | None,
     gammas: Sequence[float],
-    d_predicted: Tensor,
-    d_overlap: Tensor,
-    d_surprise: Tensor,
+    d_sums: tuple[Tensor, Tensor, Tensor],
+    *,
+    kept: Kept | None = None,
 ) -> Tensor:
-    """The gradient of the logits, in their type and layout, from the gradients of the sums."""
-    gradient = torch.empty_like(logits)
+    """The gradient of the logits, in their type and layout, from the gradients of the sums.
+
+    `d_sums` belong to predicted, overlap (n, c) and surprise (n, number of gammas). Without `kept`
+    the probabilities are computed again; with it, the gradient takes their place.
+    """
+    gradient = torch.empty_like(logits) if kept is None else kept.p
     gradient_of_piece = _sigmoid_gradient if logits.shape[1] == 1 else _softmax_gradient
     for images, rows in _places(logits):
         x, label, void, weight = _piece(logits, labels, weights, images, rows)
-        d_sums = d_predicted[images], d_overlap[images], d_surprise[images]
-        piece = gradient_of_piece(x, label, void, weight, gammas, *d_sums)
         target = gradient[images, :, rows]
-        target.copy_(piece.view(target.shape))
+        d_predicted, d_overlap, d_surprise = (part[images] for part in d_sums)
+        if kept is None:
+            # By the same steps as before, so that the gradient is the same to the last bit.
+            p, log_p = _probabilities(x, label, void, with_log=bool(gammas))
+        else:
+            p = target.flatten(2)
+            log_p = None if kept.log_p is None else kept.log_p[images, rows].flatten(1)
+        slope = _surprise_slope(log_p, gammas, d_surprise)
+        piece = gradient_of_piece(p, label, void, weight, d_predicted, d_overlap, slope)
+        _copy(piece, target)
     return gradient
+
+
+def _copy(piece: Tensor, target: Tensor) -> None:
+    """Put a piece back into its place in a tensor of whole images."""
+    target.copy_(piece.view(target.shape))
 
 
 def _places(logits: Tensor) -> Iterator[tuple[slice, slice]]:
@@ -84,51 +126,80 @@ def _places(logits: Tensor) -> Iterator[tuple[slice, slice]]:
 
 def _piece(
     logits: Tensor, labels: Tensor, weights: Tensor | None, images: slice, rows: slice
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """Logits (k, c, m), labels with void as 0, void mask and weights (k, m) of a piece."""
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+    """Logits (k, c, m), labels with void as 0, void mask and weights (k, m) of a piece.
+
+    The mask is None where it is known that no pixel is void; a GPU would have to be waited for.
+    """
     x = logits[images, :, rows].flatten(2)
-    label = labels[images, rows].flatten(1).long()
-    void = label == IGNORE_INDEX
+    label = labels[images, rows].flatten(1)
     weight = None
     if weights is not None:
         weight = weights[images, rows].flatten(1).to(sum_type(logits))
-    return x, label.masked_fill(void, 0), void, weight
+    if label.device.type == "cpu" and label.max() < IGNORE_INDEX:
+        return x, label.long(), None, weight
+    void = label == IGNORE_INDEX
+    return x, label.long().masked_fill_(void, 0), void, weight
+
+
+def _probabilities(
+    x: Tensor, label: Tensor, void: Tensor | None, *, with_log: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Softmax, or sigmoid of a single logit, (k, c, m), and log p(true) (k, m); 0 at void
+    pixels.
+    """
+    kind = sum_type(x)
+    if x.shape[1] == 1:
+        x = x.to(kind)
+        log_p = logsigmoid(torch.where(label == 1, x[:, 0], -x[:, 0])) if with_log else None
+        p = x.sigmoid()
+    else:
+        p = torch.softmax(x, 1, dtype=kind)
+        log_p = _log_at_label(x, p, label) if with_log else None
+    return _clear(p, void), None if log_p is None else _clear(log_p, void)
+
+
+def _log_at_label(x: Tensor, p: Tensor, label: Tensor) -> Tensor:
+    """log p(true) (k, m) of softmax probabilities, exact also where p(true) underflows to 0."""
+    mass = _at_label(p, label)
+    # Where no p(true) has lost digits its logarithm is as good as log_softmax, at a fifth of the
+    # cost; a GPU would have to be waited for to know.
+    if p.device.type == "cpu" and mass.min() >= torch.finfo(p.dtype).tiny:
+        return mass.log_()
+    return _at_label(torch.log_softmax(x, 1, dtype=p.dtype), label)
 
 
 def _softmax_sums(
-    x: Tensor, label: Tensor, void: Tensor, weight: Tensor | None, gammas: Sequence[float]
-) -> Sums:
-    c = x.shape[1]
-    p = _softmax(x, void)
-    count = (~void).to(p.dtype)
-    weighted = count if weight is None else count * weight
-    pixels = _sum_by_class(count, label, c)
-    labelled = pixels if weight is None else _sum_by_class(weighted, label, c)
-    overlap = _sum_by_class(_at_label(p, label) * weighted, label, c)
-    surprise = _surprise(_log_softmax_at_label(x, p, label, void) if gammas else count, gammas)
-    return p.sum(2), overlap, labelled, pixels, count.sum(1), surprise
+    p: Tensor, label: Tensor, void: Tensor | None, weight: Tensor | None
+) -> tuple[Tensor, ...]:
+    c = p.shape[1]
+    count = _clear(torch.ones_like(label, dtype=p.dtype), void)
+    mass = _at_label(p, label)
+    pixels = labelled = _sum_by_class(count, label, c)
+    if weight is not None:
+        labelled = _sum_by_class(_clear(count * weight, void), label, c)
+        mass *= weight
+    overlap = _sum_by_class(_clear(mass, void), label, c)
+    return p.sum(2), overlap, labelled, pixels, count.sum(1)
 
 
 def _softmax_gradient(
-    x: Tensor,
+    p: Tensor,
     label: Tensor,
-    void: Tensor,
+    void: Tensor | None,
     weight: Tensor | None,
-    gammas: Sequence[float],
     d_predicted: Tensor,
     d_overlap: Tensor,
-    d_surprise: Tensor,
+    slope: Tensor | None,
 ) -> Tensor:
-    p = _softmax(x, void)
-    # What the pixel's own class gets beyond d_predicted: p(true) w b by the overlap, the slope by
-    # log p(true).
-    own = _at_label(p, label) * d_overlap.gather(1, label)
+    # What the pixel's own class gets beyond d_predicted: p(true) w b by the overlap, and the
+    # slope by log p(true).
+    own = _at_label(p, label).mul_(d_overlap.gather(1, label))
     if weight is not None:
         own *= weight
-    if gammas:
-        log_p = _log_softmax_at_label(x, p, label, void) if any(gammas) else own
-        own += _surprise_slope(log_p, gammas, d_surprise)
-    own.masked_fill_(void, 0)
+    if slope is not None:
+        own += slope
+    _clear(own, void)
     shared = torch.bmm(d_predicted[:, None], p).add_(own[:, None])
     # p is 0 at void pixels, so the product is 0 there as well.
     gradient = (d_predicted[:, :, None] - shared).mul_(p)
@@ -136,85 +207,71 @@ def _softmax_gradient(
 
 
 def _sigmoid_sums(
-    x: Tensor, label: Tensor, void: Tensor, weight: Tensor | None, gammas: Sequence[float]
-) -> Sums:
-    x = x[:, 0].to(sum_type(x))
-    p = x.sigmoid().masked_fill_(void, 0)
-    foreground = (label == 1).to(p.dtype)
-    weighted = foreground if weight is None else foreground * weight
-    annotated = (~void).sum(1).to(p.dtype)
-    sums = [part.sum(1, keepdim=True) for part in (p, p * weighted, weighted, foreground)]
-    log_p = _log_sigmoid_at_label(x, foreground, void) if gammas else p
-    return sums[0], sums[1], sums[2], sums[3], annotated, _surprise(log_p, gammas)
+    p: Tensor, label: Tensor, void: Tensor | None, weight: Tensor | None
+) -> tuple[Tensor, ...]:
+    p = p[:, 0]
+    foreground = label.to(p.dtype)
+    weighted = foreground if weight is None else _clear(foreground * weight, void)
+    annotated = _clear(torch.ones_like(p), void).sum(1)
+    sums = tuple(part.sum(1, keepdim=True) for part in (p, p * weighted, weighted, foreground))
+    return (*sums, annotated)
 
 
 def _sigmoid_gradient(
-    x: Tensor,
+    p: Tensor,
     label: Tensor,
-    void: Tensor,
+    void: Tensor | None,
     weight: Tensor | None,
-    gammas: Sequence[float],
     d_predicted: Tensor,
     d_overlap: Tensor,
-    d_surprise: Tensor,
+    slope: Tensor | None,
 ) -> Tensor:
-    x = x[:, 0].to(sum_type(x))
-    p = x.sigmoid()
-    foreground = (label == 1).to(p.dtype)
+    p = p[:, 0]
+    foreground = label.to(p.dtype)
     weighted = foreground if weight is None else foreground * weight
     gradient = (d_overlap * weighted).add_(d_predicted).mul_(p).mul_(1 - p)
-    if gammas:
-        log_p = _log_sigmoid_at_label(x, foreground, void) if any(gammas) else p
+    if slope is not None:
         # d log p(true) / dx = y - p.
-        gradient += _surprise_slope(log_p, gammas, d_surprise) * (foreground - p)
-    return gradient.masked_fill_(void, 0)[:, None]
+        gradient += slope * (foreground - p)
+    return _clear(gradient, void)[:, None]
 
 
-def _softmax(x: Tensor, void: Tensor) -> Tensor:
-    """Probabilities (k, c, m), 0 at void pixels."""
-    p = torch.softmax(x, 1, dtype=sum_type(x))
-    # On a GPU asking whether there is any void pixel would cost more than filling none.
-    if x.device.type != "cpu" or void.any():
-        p.masked_fill_(void[:, None], 0)
-    return p
+def _clear(values: Tensor, void: Tensor | None) -> Tensor:
+    """The values (k, m) or (k, c, m) themselves, set to 0 at void pixels."""
+    if void is None:
+        return values
+    return values.masked_fill_(void if values.ndim == 2 else void[:, None], 0)
 
 
-def _log_softmax_at_label(x: Tensor, p: Tensor, label: Tensor, void: Tensor) -> Tensor:
-    """log p(true) (k, m), 0 at void pixels.
-
-    From the largest logit and its probability, which is at least 1/c: exact where p(true) itself
-    underflows.
-    """
-    margin = _at_label(x, label).to(p.dtype) - x.amax(1).to(p.dtype)
-    return margin.add_(p.amax(1).log_()).masked_fill_(void, 0)
-
-
-def _log_sigmoid_at_label(x: Tensor, foreground: Tensor, void: Tensor) -> Tensor:
-    """log p(true) (k, m), 0 at void pixels."""
-    return logsigmoid(x * (2 * foreground - 1)).masked_fill_(void, 0)
-
-
-def _surprise(log_p: Tensor, gammas: Sequence[float]) -> Tensor:
+def _surprise(log_p: Tensor | None, gammas: Sequence[float]) -> Tensor | float:
     """Σ -(1 - p)^g log p over the pixels, for each g: (k, number of gammas)."""
-    sums = log_p.new_zeros((log_p.shape[0], len(gammas)))
-    for index, gamma in enumerate(gammas):
-        focused = log_p if gamma == 0 else (-log_p.expm1()).pow_(gamma).mul_(log_p)
-        sums[:, index] = -focused.sum(1)
-    return sums
+    if log_p is None:
+        return 0.0
+    sums = [
+        (log_p if gamma == 0 else (-log_p.expm1()).pow_(gamma).mul_(log_p)).sum(1)
+        for gamma in gammas
+    ]
+    return -torch.stack(sums, 1)
 
 
-def _surprise_slope(log_p: Tensor, gammas: Sequence[float], d_surprise: Tensor) -> Tensor:
-    """Derivative by log p(true) of the sums of `_surprise`, each times its gradient: (k, m)."""
-    slope = torch.zeros_like(log_p)
+def _surprise_slope(
+    log_p: Tensor | None, gammas: Sequence[float], d_surprise: Tensor
+) -> Tensor | None:
+    """Derivative by log p(true) of the sums of `_surprise`, each times its gradient: (k, m) or (k,
+    1).
+    """
+    if not gammas:
+        return None
+    slope = torch.zeros_like(d_surprise[:, :1])
     for index, gamma in enumerate(gammas):
         given = d_surprise[:, index, None]
-        if gamma == 0:
-            slope -= given
+        if gamma == 0 or log_p is None:
+            slope = slope - given
             continue
         # A miss of exactly 0 has no finite power below 0; log p is 0 there and so is the product.
         miss = (-log_p.expm1()).clamp_(min=torch.finfo(log_p.dtype).tiny)
-        steepness = miss.pow(gamma - 1)
-        slope += given * steepness * (gamma * log_p.exp() * log_p - miss)
+        rising = (1 - miss).mul_(log_p).mul_(gamma).sub_(miss)
+        slope = slope + miss.pow_(gamma - 1).mul_(rising).mul_(given)
     return slope
 
 
@@ -226,11 +283,10 @@ def _at_label(values: Tensor, label: Tensor) -> Tensor:
 def _sum_by_class(values: Tensor, label: Tensor, num_classes: int) -> Tensor:
     """Sums (k, c) of `values` (k, m) over the pixels of each class."""
     if values.device.type == "cpu":
-        first = torch.arange(len(label)).mul_(num_classes)
-        bins = (label + first[:, None]).flatten()
-        sums = torch.bincount(bins, values.flatten().double(), minlength=len(label) * num_classes)
-        return sums.view(len(label), num_classes).to(values.dtype)
-    # On a GPU bincount and scatter_add add in no fixed order; a pass a class over one value a pixel
+        # In float64: one running sum of many thousand values loses digits in float32.
+        sums = values.new_zeros((len(values), num_classes), dtype=torch.float64)
+        return sums.scatter_add_(1, label, values.double()).to(values.dtype)
+    # On a GPU scatter_add adds in no fixed order; a pass a class over one value a pixel
     # does.
     sums = [torch.where(label == index, values, 0).sum(1) for index in range(num_classes)]
     return torch.stack(sums, 1)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from losslab.losses import passes
 
@@ -65,11 +66,12 @@ def region_sums(
 
     `gammas` are the focusing exponents to sum -(1 - p)^g log p for. `weights` weigh the overlap and
     the labelled sum (not the predicted one) and get no gradient. The gradient at a pixel is p_c
-    (g_c - Σ_k p_k g_k) with g_c = a_c + [y = c] w b_c; the probabilities are computed again for it,
-    a cache-sized piece at a time, so that nothing of the logits' size is kept between the passes.
+    (g_c - Σ_k p_k g_k) with g_c = a_c + [y = c] w b_c. Both passes go through the pixels in
+    cache-sized pieces.
     """
     exponents = [float(gamma) for gamma in gammas]
-    predicted, overlap, labelled, pixels, annotated, surprise = _region_sums(
+    operator = _region_sums if torch.compiler.is_compiling() else _EagerRegionSums.apply
+    predicted, overlap, labelled, pixels, annotated, surprise = operator(
         logits, labels, weights, exponents
     )
     return RegionSums(
@@ -80,6 +82,36 @@ def region_sums(
         annotated=annotated.detach(),
         surprise=dict(zip(exponents, surprise.unbind(1), strict=True)),
     )
+
+
+class _EagerRegionSums(torch.autograd.Function):
+    """Keeps the probabilities and writes the gradient over them: one tensor of the logits' size.
+
+    A second backward pass through the same graph computes them again, as it does from the start
+    for half precision, where probabilities would take twice the room of the logits.
+    """
+
+    @staticmethod
+    def forward(ctx, logits, labels, weights, gammas):
+        keep = ctx.needs_input_grad[0] and logits.dtype == passes.sum_type(logits)
+        ctx.kept = passes.Kept.beside(logits, gammas) if keep else None
+        ctx.gammas = gammas
+        ctx.save_for_backward(logits, labels, weights)
+        with torch.autocast(logits.device.type, enabled=False):
+            return passes.forward(logits, labels, weights, gammas, kept=ctx.kept)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, d_predicted, d_overlap, d_labelled, d_pixels, d_annotated, d_surprise):
+        kept, ctx.kept = ctx.kept, None
+        d_sums = (d_predicted, d_overlap, d_surprise)
+        logits, labels, weights = ctx.saved_tensors
+        with torch.autocast(d_predicted.device.type, enabled=False):
+            gradient = passes.backward(logits, labels, weights, ctx.gammas, d_sums, kept=kept)
+        return gradient, None, None, None
+
+
+# torch.compile sees the same passes as opaque operators; they keep nothing but their inputs.
 
 
 @torch.library.custom_op("losslab::region_sums", mutates_args=())
@@ -101,7 +133,9 @@ def _region_sums_backward(
     d_surprise: Tensor,
 ) -> Tensor:
     with torch.autocast(logits.device.type, enabled=False):
-        return passes.backward(logits, labels, weights, gammas, d_predicted, d_overlap, d_surprise)
+        return passes.backward(
+            logits, labels, weights, gammas, (d_predicted, d_overlap, d_surprise)
+        )
 
 
 @_region_sums.register_fake
