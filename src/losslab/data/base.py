@@ -37,7 +37,7 @@ class SegmentationDataset(ABC):
     ):
         self.class_names = class_names
         self.colours = colours
-        self.ids = ids
+        self.all_ids = ids
         self.splits = list(splits)
         self.lookup: UInt8[np.ndarray, " 256"] | None = None
         self._positions = list(range(len(ids)))
@@ -56,6 +56,11 @@ class SegmentationDataset(ABC):
     @abstractmethod
     def content(self, digests: Any) -> dict[str, Any]:
         """JSON values that are equal exactly when what `read` returns is equal."""
+
+    @property
+    def ids(self) -> list[str]:
+        """Names of the pictures of this view."""
+        return [self.all_ids[position] for position in self._positions]
 
     @property
     def num_classes(self) -> int:
@@ -87,11 +92,6 @@ class SegmentationDataset(ABC):
                 )
             self._positions = kept
         return self
-
-    @property
-    def positions(self) -> list[int]:
-        """Where the pictures of this view lie in the whole data set."""
-        return list(self._positions)
 
 
 def parse_task(task: str) -> tuple[bool, tuple[str, ...]]:

@@ -123,7 +123,7 @@ def _explained(cache_root: Path) -> Iterator[None]:
 def _build(dataset: SegmentationDataset, size: tuple[int, int], folder: Path, key: str) -> None:
     """Write the entry beside its place, flush it and rename it into place."""
     h, w = size
-    count = len(dataset.ids)
+    count = len(dataset.all_ids)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         histogram = np.zeros(256, dtype=np.int64)
@@ -146,7 +146,12 @@ def _build(dataset: SegmentationDataset, size: tuple[int, int], folder: Path, ke
         digests = {name: file_digest(temporary / name) for name in ("images.npy", "labels.npy")}
         write_json(
             temporary / "meta.json",
-            {"key": key, "sha256": digests, "histogram": histogram.tolist(), "ids": dataset.ids},
+            {
+                "key": key,
+                "sha256": digests,
+                "histogram": histogram.tolist(),
+                "ids": dataset.all_ids,
+            },
         )
         if folder.exists():  # damaged, or `_load` would have taken it
             shutil.rmtree(folder)

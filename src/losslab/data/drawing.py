@@ -269,5 +269,5 @@ def _colour(
     grain = _draws(options.seed, index, stream=2, count=-(-h * w * 3 // 8))
     grain = grain.astype("<u8").view(np.uint8)[: h * w * 3].reshape(h, w, 3)
     picture = np.array(palette, dtype=np.int32)[seen] + light[..., None]
-    picture += (grain >> 2).astype(np.int32) - 32
+    picture += (grain >> 3).astype(np.int32) - 16
     return np.clip(picture, 0, 255).astype(np.uint8)

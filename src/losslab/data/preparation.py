@@ -85,6 +85,7 @@ def check_task(name: str, values: Mapping[str, Any], task: str | None) -> None:
 
 def open_dataset(
     name: str,
+    /,
     root: str | Path | None = None,
     *,
     split: str = "train",
@@ -122,11 +123,16 @@ def prepare(
     check_size(size)
     dataset = _open(name, options, data_root)
     lookup = None if task is None else task_lookup(task, dataset.class_names)
-    parts = divide(name, dataset.ids, dataset.splits, split)
+    parts = divide(name, dataset.all_ids, dataset.splits, split)
     entry = cached(dataset, size, Path(cache_root))
     _check_annotated(dataset, entry)
-    splits = {part: _select(entry, dataset.ids, parts[part], lookup) for part in parts}
-    described = {"pictures": entry.fingerprint, "task": task, "parts": parts, "ids": dataset.ids}
+    splits = {part: _select(entry, dataset.all_ids, parts[part], lookup) for part in parts}
+    described = {
+        "pictures": entry.fingerprint,
+        "task": task,
+        "parts": parts,
+        "ids": dataset.all_ids,
+    }
     viewed = dataset.view("all", task)
     return RunData(
         **splits,
