@@ -139,7 +139,7 @@ def _piece(
     if label.device.type == "cpu" and label.max() < IGNORE_INDEX:
         return x, label.long(), None, weight
     void = label == IGNORE_INDEX
-    return x, label.long().masked_fill_(void, 0), void, weight
+    return x, label.masked_fill(void, 0).long(), void, weight
 
 
 def _probabilities(
