@@ -1,5 +1,6 @@
 """Errors that a user can act on: each names the thing, the rule it breaks and the remedy."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -29,6 +30,12 @@ class StudyError(LosslabError):
 
 class Terminated(LosslabError):
     """The run was asked to stop and has saved its state."""
+
+
+def brief(error: BaseException) -> str:
+    """An error's type and the first sentence of its text, to be quoted in another error."""
+    text = re.split(r"\n|\. ", str(error).strip())[0]
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 
 
 def unknown(kind: str, name: object, choices: Iterable[object]) -> str:

@@ -166,7 +166,9 @@ class RunSpec:
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "RunSpec":
         """A spec from JSON or YAML values: lists stand for tuples, all else is as strict."""
-        tuples = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+        tuples: dict[str, Any] = {
+            key: tuple(v) if isinstance(v, list) else v for key, v in values.items()
+        }
         return cls(**tuples)
 
 

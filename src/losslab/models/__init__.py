@@ -1,4 +1,6 @@
-"""Segmentation networks by name: pictures (n, 3, h, w) in, logits (n, c, h, w) of the same size out."""
+"""Segmentation networks by name: pictures (n, 3, h, w) in, logits (n, c, h, w) of the same size
+out.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,9 +37,9 @@ def build_model(
 ) -> nn.Module:
     """A network that maps pictures (n, 3, h, w) of any size to logits (n, num_classes, h, w).
 
-    `num_classes` is 1 for a binary task. `weights` are the encoder's: None (random, from torch's global generator),
-    "imagenet" or a file. Raises `SpecError` for an unknown name or option and `WeightsError` for weights that cannot
-    be had.
+    `num_classes` is 1 for a binary task. `weights` are the encoder's: None (random, from torch's
+    global generator), "imagenet" or a file. Raises `SpecError` for an unknown name or option and
+    `WeightsError` for weights that cannot be had.
     """
     checked = check_model(name, encoder=encoder, options=options)
     build, _ = MODELS[name]

@@ -8,8 +8,8 @@ from torch.nn import functional
 class AnySize(nn.Module):
     """A network whose logits have the size of the picture, whatever that size is.
 
-    The picture is padded at the right and the bottom, by repeating its border, to a multiple of `stride`; the logits
-    are cropped back. The papers crop 321 x 321, which smp's networks refuse.
+    The picture is padded at the right and the bottom, by repeating its border, to a multiple of
+    `stride`; the logits are cropped back. The papers crop 321 x 321, which smp's networks refuse.
     """
 
     def __init__(self, network: nn.Module, stride: int):

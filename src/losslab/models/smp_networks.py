@@ -19,7 +19,9 @@ Channels = Annotated[int, Ge(1)]
 
 @dataclass(frozen=True, config=STRICT)
 class UnetOptions:
-    """Depth of the encoder that is used (stride 2 ** depth) and width of each decoder stage, deepest first."""
+    """Depth of the encoder that is used (stride 2 ** depth) and width of each decoder stage,
+    deepest first.
+    """
 
     encoder_depth: Literal[3, 4, 5] = 5
     decoder_channels: tuple[Channels, ...] = (256, 128, 64, 32, 16)
@@ -27,7 +29,8 @@ class UnetOptions:
     def __post_init__(self) -> None:
         if len(self.decoder_channels) != self.encoder_depth:
             raise SpecError(
-                f"model_options: decoder_channels has {len(self.decoder_channels)} widths for encoder_depth "
+                f"model_options: decoder_channels has {len(self.decoder_channels)} widths for "
+                "encoder_depth "
                 f"{self.encoder_depth}; give one width for each stage"
             )
 
@@ -66,7 +69,9 @@ def build_unet(
 def build_deeplabv3plus(
     *, num_classes: int, encoder: str, weights: str | None, options: DeepLabV3PlusOptions
 ) -> AnySize:
-    """DeepLabv3+ (Chen 2018) with any smp encoder that can be dilated; logits (n, num_classes, h, w)."""
+    """DeepLabv3+ (Chen 2018) with any smp encoder that can be dilated; logits (n, num_classes, h,
+    w).
+    """
     return _build(
         smp.DeepLabV3Plus,
         num_classes,

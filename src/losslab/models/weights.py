@@ -1,7 +1,8 @@
 """Where an encoder's weights come from: nowhere, its publisher, or a file.
 
-Published weights are looked for in the folder `LOSSLAB_WEIGHTS`, then in the hub's own cache, and only then asked of
-the hub, whose client would retry for half a minute when there is no network: one short connection is tried first.
+Published weights are looked for in the folder `LOSSLAB_WEIGHTS`, then in the hub's own cache, and
+only then asked of the hub, whose client would retry for half a minute when there is no network: one
+short connection is tried first.
 """
 
 import os
@@ -18,7 +19,7 @@ from safetensors import SafetensorError
 from segmentation_models_pytorch.encoders import encoders as smp_encoders
 from torch import Tensor, nn
 
-from losslab.errors import WeightsError, unknown
+from losslab.errors import WeightsError, brief, unknown
 
 HUB_FILE = "model.safetensors"
 SUFFIXES = (".safetensors", ".pt", ".pth")
@@ -27,8 +28,8 @@ SUFFIXES = (".safetensors", ".pt", ".pth")
 def find_weights(encoder: str, weights: str | None) -> Path | None:
     """The file that holds an encoder's weights; None for random ones.
 
-    `weights` is None, "imagenet" or a file (relative ones are also looked for in `LOSSLAB_WEIGHTS`). Raises
-    `WeightsError` at once, with what to do, where they cannot be had.
+    `weights` is None, "imagenet" or a file (relative ones are also looked for in
+    `LOSSLAB_WEIGHTS`). Raises `WeightsError` at once, with what to do, where they cannot be had.
     """
     if weights is None:
         return None
@@ -49,7 +50,8 @@ def find_weights(encoder: str, weights: str | None) -> Path | None:
 def load_encoder(encoder: nn.Module, path: Path) -> None:
     """Load an encoder's own state, or the encoder's part of a whole network's, from a file.
 
-    Raises `WeightsError` for a file that cannot be read or does not fit, naming the first keys that differ.
+    Raises `WeightsError` for a file that cannot be read or does not fit, naming the first keys that
+    differ.
     """
     state = _read(path)
     for prefix in ("network.encoder.", "encoder."):
@@ -61,7 +63,8 @@ def load_encoder(encoder: nn.Module, path: Path) -> None:
     if missing or shapes:
         names = ", ".join((missing + shapes)[:3])
         raise WeightsError(
-            f"{path} does not fit the encoder: {len(missing)} of its {len(wanted)} tensors are missing and "
+            f"{path} does not fit the encoder: {len(missing)} of its {len(wanted)} tensors are "
+            "missing and "
             f"{len(shapes)} differ in shape ({names}, ...); give the weights of the same encoder"
         )
     encoder.load_state_dict({k: state[k] for k in wanted})
@@ -94,8 +97,10 @@ def _published(encoder: str) -> Path:
     except Exception as error:  # the client raises its transport's errors as well as its own
         raise WeightsError(
             f"the ImageNet weights of {encoder!r} are not on this machine and could not be fetched "
-            f"({type(error).__name__}: {error}). Either put {HUB_FILE} of {repository} (revision {revision or 'main'}) "
-            f"as {encoder}.safetensors into a folder and name it in LOSSLAB_WEIGHTS, or train from random weights "
+            f"({brief(error)}). Either put {HUB_FILE} of {repository} (revision "
+            f"{revision or 'main'}) "
+            f"as {encoder}.safetensors into a folder and name it in LOSSLAB_WEIGHTS, or train from "
+            "random weights "
             f"with encoder_weights=null"
         ) from error
 
@@ -105,7 +110,9 @@ def _hub_address(encoder: str) -> tuple[str, str | None]:
     if encoder.startswith("tu-"):
         published = timm.get_pretrained_cfg(encoder.removeprefix("tu-"))
         if published is None or not published.hf_hub_id:
-            raise WeightsError(f"timm publishes no ImageNet weights for {encoder!r}; use encoder_weights=null")
+            raise WeightsError(
+                f"timm publishes no ImageNet weights for {encoder!r}; use encoder_weights=null"
+            )
         return published.hf_hub_id, None
     known = smp_encoders[encoder]["pretrained_settings"]
     if "imagenet" not in known:
@@ -120,8 +127,15 @@ def _read(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-        raise WeightsError(f"{path} is not a readable weights file: {error}") from error
+    except (
+        OSError,
+        SafetensorError,
+        EOFError,
+        RuntimeError,
+        ValueError,
+        pickle.UnpicklingError,
+    ) as error:
+        raise WeightsError(f"{path} is not a readable weights file ({brief(error)})") from error
     for key in ("state_dict", "model"):
         state = state.get(key, state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):

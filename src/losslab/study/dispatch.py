@@ -6,6 +6,7 @@ and waits for it, so a worker is one place at which a run can be: a share of the
 """
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -70,7 +71,7 @@ def open_executor(
     }
     head = {"cls": Scheduler, "options": {"dashboard": False, "port": 0, "host": "127.0.0.1"}}
     with (
-        SpecCluster(workers=nannies, scheduler=head, silence_logs=40) as cluster,
+        SpecCluster(workers=nannies, scheduler=head, silence_logs=logging.ERROR) as cluster,
         Client(cluster) as client,
     ):
         yield client.get_executor(pure=False)

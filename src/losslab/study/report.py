@@ -1,6 +1,7 @@
 """A study's report: its notebooks, executed on the finished runs, as HTML and Markdown."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def to_markdown(notebooks: Sequence[NotebookNode], figures: Path) -> str:
 
 def _for_readers(notebook: NotebookNode) -> NotebookNode:
     """A copy without code cells' warnings and progress, which only its author needs."""
-    copy = nbformat.from_dict(notebook)  # type: ignore[no-untyped-call]
+    copy = deepcopy(notebook)
     for cell in copy.cells:
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]

@@ -11,14 +11,14 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from losslab.errors import StudyError
+from losslab.errors import StudyError, brief
 from losslab.files import write_atomically
 from losslab.training.randomness import global_states, restore_global_states
 
 
 @dataclass
 class Progress:
-    """How far a run has come: position in the data order, history, and what decides when it ends."""
+    """How far a run has come: position in the data order, history, and what ends it."""
 
     epoch: int = 0
     step: int = 0
@@ -75,7 +75,7 @@ class RunState:
             restore_global_states(random)
         except Exception as error:  # damaged pickles raise nearly anything
             raise StudyError(
-                f"{path} is not a checkpoint of this run ({type(error).__name__}: {error}); delete "
+                f"{path} is not a checkpoint of this run ({brief(error)}); delete "
                 "it to train the "
                 f"run from its start"
             ) from error
@@ -93,7 +93,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
         model.load_state_dict(safetensors.torch.load_file(path))
     except Exception as error:
         raise StudyError(
-            f"{path} does not hold this run's weights ({type(error).__name__}: {error}); delete "
+            f"{path} does not hold this run's weights ({brief(error)}); delete "
             "the run's folder "
             f"to train it again"
         ) from error

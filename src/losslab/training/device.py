@@ -51,7 +51,7 @@ def pin_allocator() -> bool:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Peak memory of this process so far, in bytes: allocated on the GPU, or resident on the CPU."""
+    """This process's peak memory so far, in bytes: allocated on the GPU, resident on the CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     import resource  # not on Windows, where only the CPU figure is missing

@@ -8,6 +8,7 @@ epoch.
 
 import hashlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,8 @@ def train(
         encoder=spec.encoder,
         weights=spec.encoder_weights,
         **spec.model_options,
-    ).to(where, memory_format=torch.channels_last)
+    )
+    model = model.to(where).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     objective = build_loss(spec.loss, num_classes=data.num_classes).to(where)
     optimizer = build_optimizer(spec, model.parameters(), where)
     state = RunState(
@@ -251,7 +253,7 @@ def data_facts(data: RunData) -> dict[str, Any]:
     }
 
 
-def _divergence(state: RunState, names: list[str]) -> str | None:
+def _divergence(state: RunState, names: Sequence[str]) -> str | None:
     """Where this epoch's first loss that is not finite stands, or None; waits for the device."""
     bad = (~state.loss_log[: state.progress.step].isfinite()).nonzero()
     if len(bad) == 0:
@@ -267,10 +269,10 @@ def _divergence(state: RunState, names: list[str]) -> str | None:
     )
 
 
-def _mean_losses(state: RunState, names: list[str]) -> dict[str, float]:
+def _mean_losses(state: RunState, names: Sequence[str]) -> dict[str, float]:
     """The epoch's mean loss, and of each term where there are several."""
     means = state.loss_log[: state.progress.step].mean(0).tolist()
-    rows = {"train_loss": sum(means)}
+    rows: dict[str, float] = {"train_loss": sum(means)}
     if len(names) > 1:
         rows |= {f"train_loss: {name}": mean for name, mean in zip(names, means, strict=True)}
     return rows

@@ -34,7 +34,7 @@ def seed_everything(seed: int) -> None:
 
 def global_states() -> dict[str, Any]:
     """All global random states, in types that a weights-only load accepts."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002
+    kind, keys, position, has_gauss, gauss = _numpy_state()
     version, numbers, next_gauss = random.getstate()
     return {
         "torch": torch.get_rng_state(),
@@ -42,6 +42,10 @@ def global_states() -> dict[str, Any]:
         "numpy": [kind, torch.tensor(keys.astype(np.int64)), position, has_gauss, gauss],
         "python": [version, list(numbers), next_gauss],
     }
+
+
+def _numpy_state() -> tuple[Any, ...]:
+    return tuple(np.random.get_state())  # noqa: NPY002
 
 
 def restore_global_states(states: dict[str, Any]) -> None:
