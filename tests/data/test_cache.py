@@ -185,7 +185,7 @@ def nothing_half_written(cache):
 
 def test_unreadable_picture_leaves_no_entry(tree, tmp_path):
     (tree / "images" / "p05.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match="p05.png: cannot be read as a picture"):
+    with pytest.raises(DataError, match=r"p05.png: cannot be read as a picture"):
         ready(tree, tmp_path / "cache")
     assert nothing_half_written(tmp_path / "cache")
 

@@ -22,9 +22,9 @@ def label_maps(count=40, size=(64, 64), **values):
 
 
 PINNED = {
-    (0, 64, 64): "dc5396d1e3fc8b78569fd28ebb2a1d91d0a1cf050d838275db617fc041522757",
-    (1_000_003, 48, 80): "07dde0ebb7715ffc3063b3932f3dc0babe44a749f983fd808db7914fdb34eb17",
-    (2_000_007, 96, 96): "c1338ee730d2b180c89612921a40158add30b4e702242e9bee87b47c6a942bf6",
+    (0, 64, 64): "489552efc651905632ae5ad3278f8398ea76e180cda283b8ddd627a9ebed1729",
+    (1_000_003, 48, 80): "bfadc086c4d8a36091d1ee48fa493b920a830077b87529c5b07f1adc7e0781ae",
+    (2_000_007, 96, 96): "8dca76075d0017f8f2ce40f029528f1b90725f44e8d06200d796215ebf06c56e",
 }
 
 
@@ -48,7 +48,7 @@ def test_pinned_picture_with_every_dial_turned():
     )
     image, label = generate(turned, 12, (64, 64))
     digest = hashlib.sha256(image.tobytes() + label.tobytes()).hexdigest()
-    assert digest == "9930837e91ac28d5c6aa5a66884fb9d9f2ea61c68f16ef28447b39f4f8d43259"
+    assert digest == "35f8bf50522d01c494e526289d851dcfd4914f7af21e12a09cf5a98980d465f3"
 
 
 @settings(max_examples=40, deadline=None)
@@ -132,7 +132,7 @@ def test_label_noise_renames_objects_and_leaves_pictures_and_the_test_split():
 
 
 def test_default_scenes_hold_small_thin_and_rare_objects():
-    maps = label_maps(count=200)
+    maps = label_maps(count=100)
     share = np.bincount(maps.ravel(), minlength=6) / maps.size
     present = [(maps == k).any(axis=(1, 2)).mean() for k in range(6)]
     assert share[0] > 0.6
@@ -142,7 +142,7 @@ def test_default_scenes_hold_small_thin_and_rare_objects():
 
 
 def test_every_picture_holds_an_object_unless_it_lies_beyond_the_border():
-    maps = label_maps(count=200, classes=2)
+    maps = label_maps(count=100, classes=2)
     assert (maps == 1).any(axis=(1, 2)).mean() > 0.98
 
 

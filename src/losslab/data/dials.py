@@ -32,9 +32,9 @@ KINDS = (
     Kind("background", "none", (0, 0), None, 0, (104, 118, 104), 0),
     Kind("blob", "ellipse", (130, 270), None, 140, (182, 88, 68), 4),
     Kind("slab", "box", (90, 200), None, 100, (74, 104, 184), 1),
-    Kind("pole", "box", (200, 460), (14, 26), 110, (178, 160, 62), 0),
-    Kind("ring", "ring", (100, 180), None, 70, (86, 170, 84), 2),
-    Kind("speck", "ellipse", (34, 60), None, 60, (192, 96, 164), 3),
+    Kind("pole", "box", (200, 460), (17, 30), 110, (178, 160, 62), 0),
+    Kind("ring", "ring", (110, 190), None, 75, (86, 170, 84), 2),
+    Kind("speck", "ellipse", (38, 66), None, 80, (192, 96, 164), 3),
     Kind("cross", "cross", (90, 190), None, 80, (100, 160, 160), 1),
     Kind("wedge", "wedge", (100, 200), None, 80, (150, 100, 140), 4),
     Kind("diamond", "diamond", (80, 160), None, 60, (130, 130, 60), 2),
@@ -58,7 +58,7 @@ class Dials:
     """0: smooth boundaries. 1: boundaries that stray by up to a twelfth of the picture."""
     thin_parts: Share = 0.3
     """Share of the objects that carry a thin arm, one to two pixels wide at 64 x 64."""
-    texture_overlap: Share = 0.4
+    texture_overlap: Share = 0.25
     """0: every class has its own colour. 1: colour says nothing; shape and pattern remain."""
     void_rim: Annotated[int, Ge(0), Le(16)] = 0
     """Pixels on either side of every boundary that are labelled void."""

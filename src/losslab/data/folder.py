@@ -126,7 +126,8 @@ def check_class_names(names: tuple[str, ...], where: str) -> None:
     """Class names must be two to 255, different, and usable in a task such as "Car+Bicyclist"."""
     if not 2 <= len(names) <= IGNORE_INDEX:
         raise DataError(
-            f"folder {where}: two to 255 classes are needed, background included, got {len(names)}"
+            f"folder {where}: two to 255 classes are needed, background included, got "
+            f"{len(names)}; name one a line or list entry"
         )
     for name in names:
         if name != name.strip() or not name or "+" in name or name.startswith("not "):

@@ -65,9 +65,9 @@ def read_colours(
 ) -> UInt8[np.ndarray, "h w"]:
     """The label map of a file that paints each class in its colour; `void` is that of void."""
     packed = _opened(path, lambda picture: _pack(np.array(picture.convert("RGB"))))
-    table = {int(_pack(np.array(colour))): index for index, colour in enumerate(colours)}
+    table = {code: index for index, code in enumerate(_pack(np.array(colours)).tolist())}
     if void is not None:
-        table[int(_pack(np.array(void)))] = IGNORE_INDEX
+        table[_pack(np.array([void])).item()] = IGNORE_INDEX
     found, inverse = np.unique(packed, return_inverse=True)
     strange = [value for value in found.tolist() if value not in table]
     if strange:
