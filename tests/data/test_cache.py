@@ -204,6 +204,16 @@ def test_interrupted_build_leaves_no_entry_and_the_next_one_works(tree, tmp_path
     ready(tree, tmp_path / "cache")
 
 
+def test_what_a_killed_builder_left_behind_is_cleared_away(tmp_path):
+    cache = tmp_path / "cache"
+    first = scenes(cache).fingerprint
+    (entry,) = (p for p in cache.iterdir() if p.is_dir())
+    left = entry.rename(entry.with_name(f".{entry.name}.partial"))
+    (left / "images.npy").write_bytes(b"half")
+    assert scenes(cache).fingerprint == first
+    assert not left.exists()
+
+
 @pytest.mark.parametrize(
     ("number", "message"),
     [

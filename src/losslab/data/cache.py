@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -124,7 +123,10 @@ def _build(dataset: SegmentationDataset, size: tuple[int, int], folder: Path, ke
     """Write the entry beside its place, flush it and rename it into place."""
     h, w = size
     count = len(dataset.all_ids)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    # One name under the entry's lock: what a killed process left behind is cleared away.
+    temporary = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
     try:
         histogram = np.zeros(256, dtype=np.int64)
         # Plain writes, not a writable memory map: a full disk is then an OSError and not a SIGBUS.
