@@ -9,6 +9,7 @@ from losslab.analysis.scores import select_scores, with_setting
 from losslab.analysis.statistics import (
     hedges_gz,
     image_comparison,
+    image_differences,
     paired_comparison,
     paired_differences,
     pool_settings,
@@ -25,6 +26,7 @@ __all__ = [
     "failures",
     "hedges_gz",
     "image_comparison",
+    "image_differences",
     "markdown_table",
     "median_epochs",
     "paired_comparison",

@@ -42,7 +42,8 @@ def points(value: float, digits: int = 1, *, sign: bool = True) -> str:
     """A fraction as percentage points with a true minus sign: 0.013 is "+1.3"."""
     if math.isnan(value):
         return "–"
-    text = f"{100 * value:+.{digits}f}" if sign else f"{100 * value:.{digits}f}"
+    shown = round(100 * value, digits) + 0.0  # + 0.0: no "-0.0"
+    text = f"{shown:+.{digits}f}" if sign and shown else f"{shown:.{digits}f}"
     return text.replace("-", "−")
 
 

@@ -37,6 +37,15 @@ def costs(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
     return found
 
 
+def wall_unit(seconds: pd.Series) -> tuple[float, str]:
+    """The unit in which run times read best, "s", "min" or "h", and what seconds are in it."""
+    longest = float(seconds.max())
+    for unit, size in (("h", 3600), ("min", 60)):
+        if longest >= 2 * size:
+            return 1 / size, unit
+    return 1.0, "s"
+
+
 def failures(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs that did not finish: setting, loss, fold, seed, status, reason."""
     failed = with_setting(runs[runs["status"] != "finished"])

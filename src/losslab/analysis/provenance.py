@@ -36,6 +36,39 @@ def constant(records: pd.DataFrame, names: Iterable[str] | None = None) -> pd.Da
     return pd.DataFrame(rows, columns=["name", "value"])
 
 
+def origin(runs: pd.DataFrame) -> pd.DataFrame:
+    """Code, machine and libraries of the runs, from `losslab.study.load_runs`: name, value.
+
+    Where runs differ all values are listed: times of such runs are not comparable.
+    """
+    rows = []
+    for name in _ORIGIN:
+        if name in runs:
+            values = list(dict.fromkeys(_text(value) for value in runs[name]))
+            rows.append({"name": _ORIGIN[name], "value": "; ".join(values)})
+    return pd.DataFrame(rows, columns=["name", "value"])
+
+
+_ORIGIN = {
+    "losslab": "losslab",
+    "commit": "git commit",
+    "dirty": "files changed since that commit",
+    "device": "device",
+    "threads": "threads",
+    "system": "system",
+    "python": "python",
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "segmentation-models-pytorch": "segmentation-models-pytorch",
+    "timm": "timm",
+    "data_train": "training images",
+    "data_val": "validation images",
+    "data_test": "test images",
+    "data_fingerprint": "SHA-256 of the data",
+}
+"""Columns of `load_runs` that a reader needs to repeat a study, and their names for people."""
+
+
 def with_variants(frame: pd.DataFrame, specs: pd.DataFrame) -> pd.DataFrame:
     """The frame with a column `variant` of what else sets its runs apart, such as "lr=0.01".
 

@@ -1,6 +1,7 @@
 """The pictures that a run leaves of a few test images: image, label, prediction, entropy."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from losslab.analysis.scores import with_setting
 from losslab.constants import IGNORE_INDEX
-from losslab.errors import StudyError
+from losslab.errors import StudyError, unknown
 
 
 @dataclass(frozen=True)
@@ -78,17 +79,46 @@ def read_sample(runs_root: str | Path, run_id: str, image_id: str) -> Sample:
     )
 
 
-def choose_runs(runs: pd.DataFrame, seed: int) -> pd.DataFrame:
+def choose_runs(runs: pd.DataFrame, seed: int | None = None) -> pd.DataFrame:
     """One finished run per setting and loss: that of `seed`, in the lowest fold it has.
 
-    Raises StudyError where no finished run has this seed.
+    None is the lowest seed. Raises StudyError where no finished run has this seed.
     """
-    chosen = with_setting(runs[(runs["status"] == "finished") & (runs["seed"] == seed)])
+    finished = with_setting(runs[runs["status"] == "finished"])
+    seeds = sorted(finished["seed"].unique())
+    if not seeds:
+        raise StudyError("no run has finished, so there are no samples: run the study first")
+    chosen = finished[finished["seed"] == (seeds[0] if seed is None else seed)]
     if chosen.empty:
-        seeds = sorted(runs.loc[runs["status"] == "finished", "seed"].unique())
         raise StudyError(f"no finished run has seed {seed}: seeds are {', '.join(map(str, seeds))}")
     ordered = chosen.sort_values(["setting", "fold", "loss"], kind="stable")
     return ordered.drop_duplicates(["setting", "loss"]).reset_index(drop=True)
+
+
+def show_runs(chosen: pd.DataFrame) -> pd.DataFrame:
+    """The runs of `choose_runs` for people: which loss, fold and seed each picture comes from."""
+    return chosen[["setting", "loss", "fold", "seed", "run_id"]]
+
+
+def load_samples(
+    runs_root: str | Path, chosen: pd.DataFrame, image_ids: Sequence[str] = (), *, count: int = 3
+) -> tuple[SampleIndex, dict[tuple[str, str], Sample]]:
+    """The samples of one setting's runs, keyed (image, loss), and what their indices mean.
+
+    `chosen` are rows of `choose_runs`. Without `image_ids` the first `count` images that all runs
+    left. Raises StudyError for an image of which a run left no sample.
+    """
+    indices = [read_index(runs_root, run_id) for run_id in chosen["run_id"]]
+    shared = [name for name in indices[0].ids if all(name in index.ids for index in indices)]
+    for name in image_ids:
+        if name not in shared:
+            raise StudyError(unknown("sample image", name, shared))
+    found = {
+        (image_id, str(loss)): read_sample(runs_root, run_id, image_id)
+        for image_id in (image_ids or shared[:count])
+        for run_id, loss in zip(chosen["run_id"], chosen["loss"], strict=True)
+    }
+    return indices[0], found
 
 
 def sample_summary(samples: dict[tuple[str, str], Sample]) -> pd.DataFrame:

@@ -18,6 +18,13 @@ METRICS = {
     "dice": "Dice",
     "boundary_iou": "Boundary IoU",
 }
+CURVES = {
+    "accuracy": "val_accuracy",
+    "iou": "val_iou",
+    "dice": "val_iou",
+    "boundary_iou": "val_boundary_iou",
+}
+"""The validation score in a run's history that stands for each metric."""
 LEVELS = {"dataset": "data set", "image": "mean over images"}
 
 

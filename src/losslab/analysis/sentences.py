@@ -1,10 +1,54 @@
 """One sentence that reads each figure, computed from the table that the figure shows."""
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
 from losslab.analysis.claims import points
+
+
+def headline(found: pd.DataFrame, baseline: str) -> str:
+    """The answer in one sentence: which losses may be claimed to differ from the baseline."""
+    settings = found["setting"].nunique()
+    texts = []
+    for verdict, phrase in (
+        ("better", "may be claimed to be better than"),
+        ("worse", "may be claimed to be worse than"),
+    ):
+        rows = found[found["verdict"] == verdict]
+        named = [_named(row, settings) for row in rows.to_dict("records")]
+        if named:
+            texts.append(f"{', '.join(named)} {phrase} `{baseline}`")
+    hints = [_named(row, settings) for row in found[found["verdict"] == "hint"].to_dict("records")]
+    start = "; ".join(texts) or f"No loss may be claimed to differ from `{baseline}`"
+    end = f"; there is a hint for {', '.join(hints)}" if hints else ""
+    return f"**{start}{end}.**"
+
+
+def claims_list(found: pd.DataFrame) -> str:
+    """The sentences of `claims` as a Markdown list; several settings are headed by their names."""
+    lines = []
+    for setting, rows in found.groupby("setting", sort=False):
+        if found["setting"].nunique() > 1:
+            lines.append(f"\n**{setting}**\n")
+        lines += [f"- {sentence}" for sentence in rows["sentence"]]
+    return "\n".join(lines).strip()
+
+
+def read_failures(runs: pd.DataFrame, asked: Sequence[str] = ()) -> str:
+    """Says which runs of a study are missing from every number: diverged ones and undone ones."""
+    failed = runs[runs["status"] != "finished"]
+    absent = sorted(set(asked) - set(runs["run_id"]))
+    if failed.empty and not absent:
+        return f"All {len(runs)} runs finished."
+    texts = []
+    if len(failed):
+        losses = pd.Series(sorted(failed["loss"].unique()))
+        texts.append(f"{len(failed)} of {len(runs)} runs diverged (of {_names(losses)})")
+    if absent:
+        texts.append(f"{len(absent)} runs that were asked for are not done")
+    return f"{'; '.join(texts)}: what follows is about the others, which flatters such a loss."
 
 
 def read_scores(scores: pd.DataFrame, noise: pd.DataFrame) -> str:
@@ -95,10 +139,10 @@ def read_curves(medians: pd.DataFrame, share: float) -> str:
         never = part[part["median"].isna()]["loss"]
         text = f"no loss reaches {100 * share:g} % of the baseline's best score in half of its runs"
         if len(reached):
-            first = reached.iloc[0]
+            first = reached[reached["median"] == reached["median"].iloc[0]]
             text = (
-                f"`{first['loss']}` is first at {100 * share:g} % of the baseline's best score "
-                f"(median epoch {first['median']:g})"
+                f"first at {100 * share:g} % of the baseline's best score: "
+                f"{_names(first['loss'])} (median epoch {first['median'].iloc[0]:g})"
             )
             if len(never):
                 text += f"; half of the runs or more of {_names(never)} never reach it"
@@ -141,6 +185,10 @@ def read_samples(summary: pd.DataFrame) -> str:
         f"{ratio.iloc[-1]:.1f} (`{ratio.index[-1]}`) times that on right ones. A few images "
         "illustrate; they rank nothing."
     )
+
+
+def _named(row: dict, settings: int) -> str:
+    return f"`{row['loss']}` ({row['setting']})" if settings > 1 else f"`{row['loss']}`"
 
 
 def _extremes(values: pd.Series) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from losslab.analysis.scores import PAIR, check_baseline, with_setting
+from losslab.errors import StudyError
 
 LEVEL = 0.95
 """Confidence level of every interval."""
@@ -62,9 +63,11 @@ def paired_differences(
     """Each run's score minus that of the baseline's run with the same fold and seed.
 
     Returns the columns of `by`, loss, fold, seed, value, baseline_value, difference. Runs without a
-    partner are left out.
+    partner are left out. Raises StudyError where the baseline is unknown or the only loss.
     """
     check_baseline(scores, baseline)
+    if scores["loss"].nunique() == 1:
+        raise StudyError(f"only {baseline!r} was run: a comparison needs another loss beside it")
     keys = [*by, *PAIR]
     reference = scores.loc[scores["loss"] == baseline, [*keys, "value"]]
     others = scores.loc[scores["loss"] != baseline, [*keys, "loss", "value"]]

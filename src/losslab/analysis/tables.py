@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from losslab.analysis.claims import p_text, points
+from losslab.analysis.costs import wall_unit
 from losslab.analysis.scores import LEVELS, METRICS, definition, select_scores
 
 _LATEX = {"±": "$\\pm$", "−": "$-$", "–": "--", "×": "$\\times$", "<": "$<$", ">": "$>$"}
@@ -29,20 +30,22 @@ def score_table(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def show_scores(
-    table: pd.DataFrame, *, order: tuple[str, str] = ("iou", "dataset")
+    table: pd.DataFrame, *, metric: str = "iou", level: str = "dataset"
 ) -> pd.DataFrame:
-    """`score_table` for people: a row per loss, best first, "mean ± sd" in percent."""
-    rows = table.assign(
-        text=[_mean_sd(*pair) for pair in zip(table["mean"], table["sd"], strict=True)]
-    )
-    wide = rows.pivot(index=["setting", "loss"], columns="definition", values="text")
-    wide.insert(0, "runs", rows.groupby(["setting", "loss"])["n"].max())
-    chosen = rows[(rows["metric"] == order[0]) & (rows["level"] == order[1])]
-    means = chosen.set_index(["setting", "loss"])["mean"].reindex(wide.index)
-    sequence = pd.DataFrame({"mean": -means}).sort_values(["setting", "mean"]).index
-    names = list(dict.fromkeys([definition(*order), *rows["definition"]]))
-    wide = wide.loc[sequence, ["runs", *names]].reset_index()
-    return for_one_setting(wide.rename(columns={name: f"{name}, %" for name in names}))
+    """`score_table` of one level for people: a row per loss, "mean ± sd" in percent.
+
+    The column of `metric` comes first and orders the rows, best first.
+    """
+    rows = table[table["level"] == level].copy()
+    pairs = zip(rows["mean"], rows["sd"], strict=True)
+    rows["text"] = [_mean_sd(mean, sd) for mean, sd in pairs]
+    keys = ["setting", "loss"]
+    wide = rows.pivot(index=keys, columns="metric", values="text")
+    wide.insert(0, "runs", rows.groupby(keys)["n"].max())
+    first = rows[rows["metric"] == metric].sort_values(["setting", "mean"], ascending=[True, False])
+    names = [metric, *(name for name in METRICS if name != metric and name in wide)]
+    wide = wide.loc[pd.MultiIndex.from_frame(first[keys]), ["runs", *names]].reset_index()
+    return for_one_setting(wide.rename(columns={name: f"{METRICS[name]}, %" for name in names}))
 
 
 def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
@@ -100,10 +103,11 @@ def show_rankings(rankings: pd.DataFrame) -> pd.DataFrame:
 
 
 def show_costs(costs: pd.DataFrame) -> pd.DataFrame:
-    """`costs` for people: minutes, milliseconds and GiB, each with its ratio to the baseline."""
+    """`costs` for people: wall time, milliseconds and GiB, each with its ratio to the baseline."""
     table = costs[["setting", "device", "loss", "runs"]].copy()
+    scale, unit = wall_unit(costs["wall_seconds"])
     columns = (
-        ("wall time, min", "wall_seconds", 1 / 60, "wall_ratio"),
+        (f"wall time, {unit}", "wall_seconds", scale, "wall_ratio"),
         ("step, ms", "step_seconds", 1000, "step_ratio"),
         ("peak memory, GiB", "peak_memory_bytes", 2**-30, "memory_ratio"),
     )
@@ -135,9 +139,25 @@ def show_flips(flips: pd.DataFrame) -> pd.DataFrame:
     return for_one_setting(table.rename(columns={"definition": "reverses under"}))
 
 
+def show_samples(summary: pd.DataFrame) -> pd.DataFrame:
+    """`sample_summary` for people."""
+    table = summary[["image", "loss"]].copy()
+    table["wrong pixels, %"] = [points(value, sign=False) for value in summary["wrong"]]
+    for name in ("right", "wrong"):
+        values = summary[f"entropy_{name}"]
+        table[f"entropy where {name}"] = ["–" if math.isnan(v) else f"{v:.2f}" for v in values]
+    return table
+
+
 def for_one_setting(table: pd.DataFrame) -> pd.DataFrame:
     """The table without its column `setting` where that is the same in every row."""
     return table.drop(columns="setting") if table["setting"].nunique() <= 1 else table
+
+
+def inline_list(table: pd.DataFrame) -> str:
+    """A table of name and value as one line of text, without what is not set."""
+    rows = table[table["value"] != "–"].to_dict("records")
+    return "; ".join(f"{row['name']} `{row['value']}`" for row in rows)
 
 
 def markdown_table(table: pd.DataFrame) -> str:

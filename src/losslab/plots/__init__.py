@@ -11,6 +11,7 @@ from losslab.plots.figures import (
     costs_figure,
     curves_figure,
     differences_figure,
+    images_figure,
     scores_figure,
 )
 from losslab.plots.pictures import (
@@ -21,7 +22,7 @@ from losslab.plots.pictures import (
     plot_errors,
     plot_overlay,
 )
-from losslab.plots.style import loss_styles, save_figure, show, style
+from losslab.plots.style import figure_style, loss_styles, save_figure, show
 from losslab.plots.training import plot_curves
 
 __all__ = [
@@ -30,7 +31,9 @@ __all__ = [
     "curves_figure",
     "differences_figure",
     "error_picture",
+    "figure_style",
     "gallery",
+    "images_figure",
     "loss_styles",
     "overlay",
     "plot_class_differences",
@@ -44,5 +47,4 @@ __all__ = [
     "save_figure",
     "scores_figure",
     "show",
-    "style",
 ]

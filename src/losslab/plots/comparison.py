@@ -77,7 +77,9 @@ def plot_differences(
             face = {"facecolors": "none", "edgecolors": look.colour, "linewidths": 0.6}
             axes.scatter(pairs, heights, s=9, zorder=3, **face)
         _draw_interval(axes, row, place, look, limit)
-        text = f"{points(row['difference'])}\n[{points(row['low'])}, {points(row['high'])}]"
+        interval = f"[{points(row['low'])}, {points(row['high'])}]"
+        interval = "no interval" if math.isnan(row["low"]) else interval
+        text = f"{points(row['difference'])}\n{interval}"
         right = axes.get_yaxis_transform()
         axes.text(1.02, place, text, transform=right, fontsize=7, va="center", clip_on=False)
     axes.scatter([], [], s=9, facecolors="none", edgecolors="#555555", label=f"one {noun}")

@@ -2,18 +2,21 @@
 
 import math
 from collections.abc import Callable, Mapping
+from textwrap import fill
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from losslab.analysis.costs import wall_unit
+from losslab.errors import StudyError
 from losslab.plots.comparison import (
     plot_class_differences,
     plot_cost,
     plot_differences,
     plot_scores,
 )
-from losslab.plots.style import COLUMN, PAGE, LossStyle, new_figure, style
+from losslab.plots.style import COLUMN, PAGE, LossStyle, figure_style, new_figure
 from losslab.plots.training import plot_curves
 
 Styles = Mapping[str, LossStyle]
@@ -24,12 +27,14 @@ def panels(
 ) -> Figure:
     """A figure with a panel of `height` inches per setting: one column wide, or a page for more.
 
-    `draw(setting, rows, axes)` draws one panel. With several settings each panel is titled.
+    `draw(setting, rows, axes)` draws one panel. With several settings each panel is titled. Raises
+    StudyError for a table without rows.
     """
+    _check_rows(table)
     groups = list(table.groupby("setting", sort=False))
     columns = min(2, len(groups))
     rows = math.ceil(len(groups) / columns)
-    with style():
+    with figure_style():
         figure, grid = new_figure(
             rows, columns, width=COLUMN if columns == 1 else PAGE, height=height * rows
         )
@@ -37,7 +42,9 @@ def panels(
         for axes, (setting, part) in zip(cells, groups, strict=False):
             draw(str(setting), part, axes)
             if len(groups) > 1:
-                axes.set_title(str(setting), loc="left", pad=27 if axes.get_legend() else 6)
+                axes.set_title(
+                    fill(str(setting), 44), loc="left", pad=27 if axes.get_legend() else 6
+                )
         for axes in cells[len(groups) :]:
             axes.set_visible(False)
     return figure
@@ -59,7 +66,6 @@ def differences_figure(
     *,
     label: str,
     styles: Styles,
-    noun: str = "pair of runs",
 ) -> Figure:
     """Differences against seed noise: see `plot_differences`."""
     bands = noise.set_index("setting")["band"]
@@ -67,13 +73,28 @@ def differences_figure(
     def draw(setting: str, rows: pd.DataFrame, axes: Axes) -> Axes:
         pairs = differences[differences["setting"] == setting]
         band = float(bands.get(setting, math.nan))
-        return plot_differences(rows, pairs, band, axes, label=label, noun=noun, styles=styles)
+        return plot_differences(rows, pairs, band, axes, label=label, styles=styles)
 
     return panels(comparison, draw, height=0.4 + _rows_height(comparison))
 
 
+def images_figure(
+    images: pd.DataFrame, differences: pd.DataFrame, *, label: str, styles: Styles
+) -> Figure:
+    """Differences image by image, of `image_comparison` and `image_differences`: no noise band."""
+
+    def draw(setting: str, rows: pd.DataFrame, axes: Axes) -> Axes:
+        pairs = differences[differences["setting"] == setting]
+        return plot_differences(
+            rows, pairs, math.nan, axes, label=label, noun="image", styles=styles
+        )
+
+    return panels(images, draw, height=0.4 + _rows_height(images))
+
+
 def classes_figure(classes: pd.DataFrame, *, label: str) -> Figure:
     """Differences of each class: see `plot_class_differences`; one colour scale for all panels."""
+    _check_rows(classes)
     end = max(0.01, float(classes["difference"].abs().max()))
 
     def draw(_: str, rows: pd.DataFrame, axes: Axes) -> Axes:
@@ -101,7 +122,7 @@ def curves_figure(
 
     figure = panels(curves, draw, height=2.3)
     handles, names = figure.axes[0].get_legend_handles_labels()
-    with style():
+    with figure_style():
         ncols = 3 if figure.get_figwidth() < PAGE else 6
         figure.legend(handles, names, loc="outside upper center", ncols=ncols, handlelength=2.6)
         extra = 0.18 * math.ceil(len(names) / ncols)
@@ -111,13 +132,14 @@ def curves_figure(
 
 def costs_figure(costs: pd.DataFrame, *, styles: Styles) -> Figure:
     """Wall time, step time and peak memory side by side, a row of panels per setting and device."""
+    scale, unit = wall_unit(costs["wall_seconds"])
     columns = (
-        ("wall_seconds", 1 / 60, "wall time of a run, min"),
+        ("wall_seconds", scale, f"wall time of a run, {unit}"),
         ("step_seconds", 1000.0, "training step, ms"),
         ("peak_memory_bytes", 2.0**-30, "peak memory, GiB"),
     )
     groups = list(costs.groupby(["setting", "device"], sort=False))
-    with style():
+    with figure_style():
         height = len(groups) * _rows_height(costs)
         figure, grid = new_figure(len(groups), len(columns), width=PAGE, height=height)
         for line, ((setting, device), rows) in zip(grid, groups, strict=True):
@@ -130,5 +152,14 @@ def costs_figure(costs: pd.DataFrame, *, styles: Styles) -> Figure:
     return figure
 
 
+def _check_rows(table: pd.DataFrame) -> None:
+    if table.empty:
+        raise StudyError(
+            "nothing to draw: no loss shares a fold and seed with the baseline; run the missing "
+            "seeds, or name another baseline"
+        )
+
+
 def _rows_height(table: pd.DataFrame) -> float:
+    _check_rows(table)
     return 0.65 + 0.32 * max(2, int(table.groupby("setting")["loss"].nunique().max()))

@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from losslab.analysis.samples import Sample, SampleIndex
 from losslab.constants import IGNORE_INDEX
-from losslab.plots.style import COLUMN, PAGE, style
+from losslab.plots.style import COLUMN, PAGE, figure_style
 
 ENTROPY_MAP = "cividis"
 ENTROPY_SCALE = Normalize(0.0, 1.0, clip=True)
@@ -91,7 +91,7 @@ def gallery(samples: Mapping[str, Sample], index: SampleIndex, *, width: float =
     width = min(width, max(tile * columns + 0.95, COLUMN))
     per_row = max(2, int(width / 1.15))
     height = 3 * tile * tall + 0.75 + 0.17 * math.ceil(len(shown) / per_row)
-    with style():
+    with figure_style():
         layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
         figure = Figure(figsize=(width, height), layout=layout)
         grid = figure.subplots(3, columns, squeeze=False)

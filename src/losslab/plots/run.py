@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from losslab.data import RunData
 from losslab.plots.pictures import plot_overlay
-from losslab.plots.style import PAGE, new_figure, style
+from losslab.plots.style import PAGE, figure_style, new_figure
 
 LINES = (("#000000", "-"), ("#0072B2", "--"), ("#D55E00", "-."), ("#009E73", ":"))
 
@@ -20,7 +20,7 @@ def samples_figure(data: RunData, count: int = 6) -> Figure:
     colours = np.asarray(data.colours, np.uint8)
     if binary:
         colours = np.concatenate([np.full((1, 3), 120, np.uint8), colours])
-    with style():
+    with figure_style():
         figure, grid = new_figure(2, count, width=PAGE, height=2.5)
         for image, label, above, below in zip(
             data.train.images, data.train.labels, *grid, strict=False
@@ -33,7 +33,7 @@ def samples_figure(data: RunData, count: int = 6) -> Figure:
 
 def training_figure(history: pd.DataFrame) -> Figure:
     """Losses at the left, validation scores in percent at the right, over epochs."""
-    with style():
+    with figure_style():
         figure, ((losses, scores),) = new_figure(1, 2, width=PAGE, height=2.4)
         _plot_lines(history[history["metric"].isin(["train_loss", "val_loss"])], losses)
         losses.set_ylabel("loss")

@@ -87,7 +87,7 @@ def loss_styles(losses: Iterable[str]) -> dict[str, LossStyle]:
     return {name: _STYLES[_FIXED.get(name, numbers.get(name, 0))] for name in names}
 
 
-def style() -> AbstractContextManager[None]:
+def figure_style() -> AbstractContextManager[None]:
     """The context in which figures are drawn; it leaves matplotlib's own settings as they were."""
     return matplotlib.rc_context(rc=RC)
 
@@ -107,7 +107,7 @@ def save_figure(figure: Figure, directory: str | Path, name: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.png", folder / f"{name}.pdf"]
     paths[0].write_bytes(_png(figure))
-    with style():
+    with figure_style():
         figure.savefig(paths[1], metadata={"CreationDate": None, "Producer": None})
     return paths
 
@@ -127,6 +127,6 @@ def show(figure: Figure, name: str, figures_dir: str | Path = "", *, alt: str = 
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    with style():
+    with figure_style():
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()

@@ -22,7 +22,7 @@ def plot_curves(
     """The mean over seeds at each epoch, shaded from the lowest to the highest run.
 
     `curves` is the table of `losslab.analysis.curves` for one setting; `threshold` (in its units)
-    is drawn as a thin line and named.
+    is drawn as a thin line, named in the legend.
     """
     styles = styles or loss_styles(curves["loss"])
     for loss, part in curves.groupby("loss"):
@@ -37,11 +37,7 @@ def plot_curves(
         line: dict = {"color": look.colour, "linestyle": look.line, "marker": look.marker}
         axes.plot(epochs, mean, markevery=every, markersize=3.5, label=str(loss), **line)
     if threshold is not None:
-        axes.axhline(scale * threshold, color="#555555", linewidth=0.7)
-        options: dict = {"xytext": (0, -2), "textcoords": "offset points", "ha": "right"}
-        where = (1, scale * threshold)
-        at = axes.get_yaxis_transform()
-        axes.annotate(threshold_label, where, xycoords=at, va="top", fontsize=7, **options)
+        axes.axhline(scale * threshold, color="#555555", linewidth=0.7, label=threshold_label)
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))

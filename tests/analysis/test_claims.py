@@ -1,0 +1,113 @@
+"""What is claimed, and in which words."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from losslab.analysis import claims, paired_comparison, ranking_flips, rankings, seed_noise
+from losslab.analysis.claims import points
+from losslab.analysis.sentences import claims_list, headline, read_differences, read_flips
+from tests.analysis.synthetic import synthetic_results
+from tests.analysis.test_statistics import scores_of
+
+
+def claim_of(**values: list[float]) -> pd.Series:
+    scores = scores_of(**values)
+    return claims(paired_comparison(scores, "ce"), seed_noise(scores)).iloc[0]
+
+
+def test_three_seeds_give_a_hint_at_most() -> None:
+    found = claim_of(ce=[0.50, 0.51, 0.52], iou=[0.600, 0.611, 0.619])
+    assert found["verdict"] == "hint"
+    assert "3 runs are too few" in found["sentence"]
+    assert "cannot fall below 0.25" in found["sentence"]
+
+
+def test_six_consistent_seeds_give_a_claim() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.002, (2, 6))
+    found = claim_of(ce=list(0.5 + noise[0]), iou=list(0.55 + noise[1]))
+    assert found["verdict"] == "better"
+    assert "less than this difference" in found["sentence"]
+
+
+def test_an_interval_that_holds_zero_is_unclear() -> None:
+    found = claim_of(ce=[0.50, 0.52, 0.54], iou=[0.52, 0.51, 0.55])
+    assert found["verdict"] == "unclear"
+    assert "holds 0" in found["sentence"]
+
+
+def test_one_seed_gives_no_claim() -> None:
+    found = claim_of(ce=[0.5], iou=[0.7])
+    assert found["verdict"] == "no claim"
+    assert found["sentence"].endswith("Nothing may be claimed from this.")
+
+
+def test_significance_lost_to_the_correction_is_a_hint() -> None:
+    rng = np.random.default_rng(4)
+    base = rng.normal(0.5, 0.01, 6)
+    losses = {f"l{i}": list(base + rng.normal(0, 0.01, 6)) for i in range(12)}
+    gain = np.array([0.012, 0.002, 0.02, 0.005, 0.016, 0.001])  # uncorrected p is about 0.04
+    scores = scores_of(ce=list(base), iou=list(base + gain), **losses)
+    table = claims(paired_comparison(scores, "ce"), seed_noise(scores)).set_index("loss")
+    assert table.loc["iou", "verdict"] == "hint"
+    assert "corrected for" in str(table.loc["iou", "sentence"])
+
+
+def test_headline_names_what_may_be_claimed_and_what_is_a_hint() -> None:
+    rows = [("s", "iou", "better"), ("s", "dice", "hint"), ("s", "focal", "unclear")]
+    table = pd.DataFrame(rows, columns=["setting", "loss", "verdict"])
+    assert headline(table, "ce") == (
+        "**`iou` may be claimed to be better than `ce`; there is a hint for `dice`.**"
+    )
+    assert headline(table[2:], "ce") == "**No loss may be claimed to differ from `ce`.**"
+
+
+def test_claims_of_several_settings_stand_under_their_names() -> None:
+    table = pd.DataFrame({"setting": ["a", "b"], "sentence": ["One.", "Two."]})
+    assert claims_list(table) == "**a**\n\n- One.\n\n**b**\n\n- Two."
+
+
+def test_points_have_a_true_minus_sign() -> None:
+    assert points(-0.0123) == "−1.2"
+    assert points(float("nan")) == "–"
+    assert points(-0.0001) == "0.0"
+
+
+@pytest.fixture
+def flipping() -> pd.DataFrame:
+    """iou leads on IoU and ce on Boundary IoU, beyond any noise."""
+    results = synthetic_results(effects={"ce": 0.0, "iou": 0.05}, noise=0.001, seeds=4)
+    edge = (results["metric"] == "boundary_iou") & (results["loss"] == "iou")
+    results.loc[edge, "value"] -= 0.1
+    return results
+
+
+def test_a_ranking_that_flips_under_another_definition_is_found(flipping: pd.DataFrame) -> None:
+    flips = ranking_flips(flipping)
+    assert set(flips["definition"]) == {
+        "Boundary IoU (data set)",
+        "Boundary IoU (mean over images)",
+    }
+    assert flips["clear"].all()
+    assert (flips["better"] == "iou").all()
+    assert "2 pairs" not in read_flips(flips.head(1))
+
+
+def test_the_claim_says_that_the_order_reverses(flipping: pd.DataFrame) -> None:
+    scores = scores_of(ce=[0.50, 0.51], iou=[0.60, 0.611]).assign(setting="scenes, unet, resnet34")
+    flips = ranking_flips(flipping)
+    table = claims(paired_comparison(scores, "ce"), seed_noise(scores), flips)
+    assert "reverses under Boundary IoU (data set)" in table["sentence"].iloc[0]
+
+
+def test_rankings_start_with_the_chosen_definition(flipping: pd.DataFrame) -> None:
+    table = rankings(flipping, metric="boundary_iou")
+    assert table["definition"].iloc[0] == "Boundary IoU (data set)"
+    first = table[table["chosen"]].set_index("loss")["rank"]
+    assert first.to_dict() == {"ce": 1, "iou": 2}
+
+
+def test_the_sentence_on_differences_counts_those_outside_the_band() -> None:
+    scores = scores_of(ce=[0.50, 0.51, 0.52], iou=[0.70, 0.71, 0.721], dice=[0.51, 0.50, 0.53])
+    text = read_differences(paired_comparison(scores, "ce"), seed_noise(scores))
+    assert text.startswith("1 of 2 (`iou`) lies outside")

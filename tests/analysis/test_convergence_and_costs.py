@@ -1,0 +1,90 @@
+"""First epochs at a threshold, with censoring; costs and failures."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from losslab.analysis import costs, curves, epochs_to_reach, failures, median_epochs
+from losslab.analysis.sentences import read_costs, read_curves, read_failures
+from losslab.errors import StudyError
+from tests.analysis.synthetic import SETTINGS, run_columns, synthetic_histories, synthetic_runs
+
+
+def history_of(**runs: list[list[float]]) -> pd.DataFrame:
+    """The validation IoU of each loss's runs at epochs 1, 2, ..."""
+    return pd.DataFrame(
+        [
+            {**run_columns(SETTINGS[0], loss, seed), "epoch": epoch, "metric": "val_iou"}
+            | {"value": value}
+            for loss, seeds in runs.items()
+            for seed, values in enumerate(seeds)
+            for epoch, value in enumerate(values, start=1)
+        ]
+    )
+
+
+def test_first_epoch_is_the_first_at_or_above_the_share_of_the_baselines_best() -> None:
+    table = history_of(ce=[[0.2, 0.5, 1.0]], iou=[[0.4, 0.95, 0.7]])
+    reached = epochs_to_reach(table, "ce", share=0.95).set_index("loss")
+    assert reached["threshold"].tolist() == [0.95, 0.95]
+    assert reached["epoch"].to_dict() == {"ce": 3, "iou": 2}
+
+
+def test_a_run_that_never_reaches_the_threshold_is_censored() -> None:
+    table = history_of(ce=[[0.2, 1.0]], iou=[[0.4, 0.5]])
+    row = epochs_to_reach(table, "ce").set_index("loss").loc["iou"]
+    assert row["censored"]
+    assert math.isnan(row["epoch"])
+    assert row["last"] == 2
+
+
+def test_a_censored_run_counts_as_later_than_all_others() -> None:
+    iou = [[1.0, 1.0], [0.1, 0.1], [0.1, 1.0]]
+    medians = median_epochs(epochs_to_reach(history_of(ce=[[0.5, 1.0]], iou=iou), "ce"))
+    assert medians.set_index("loss").loc["iou", "median"] == 2
+    worse = median_epochs(epochs_to_reach(history_of(ce=[[0.5, 1.0]], iou=iou[1:]), "ce"))
+    assert math.isnan(worse.set_index("loss")["median"]["iou"])
+    assert "never reach it" in read_curves(worse, 0.95)
+
+
+def test_curves_hold_mean_and_range_over_seeds() -> None:
+    row = curves(history_of(ce=[[0.2], [0.4], [0.9]])).iloc[0]
+    assert (row["mean"], row["low"], row["high"], row["n"]) == pytest.approx((0.5, 0.2, 0.9, 3))
+
+
+def test_an_unknown_history_metric_is_an_error_with_the_choices() -> None:
+    with pytest.raises(StudyError, match="unknown history metric 'val_iuo': one of train_loss"):
+        curves(synthetic_histories(seeds=1), "val_iuo")
+
+
+def test_costs_are_medians_with_ratios_to_the_baseline() -> None:
+    table = costs(synthetic_runs(), "ce").set_index("loss")
+    assert table.loc["ce", "step_ratio"] == 1
+    assert table["step_ratio"]["iou"] == pytest.approx(0.053 / 0.051)
+    assert table["runs"]["dice + 0.5*ce"] == 2
+
+
+def test_costs_on_another_device_have_no_ratio() -> None:
+    runs = synthetic_runs()
+    runs.loc[runs["loss"] == "iou", "device"] = "other"
+    table = costs(runs, "ce").set_index("loss")
+    assert math.isnan(table["step_ratio"]["iou"])
+
+
+def test_unmeasured_memory_stays_unmeasured() -> None:
+    table = costs(synthetic_runs().assign(peak_memory_bytes=None), "ce")
+    assert table["peak_memory_bytes"].isna().all()
+    assert "peak memory" not in read_costs(table, "ce")
+
+
+def test_failures_are_listed_with_their_reason() -> None:
+    table = failures(synthetic_runs())
+    assert table["reason"].tolist() == ["loss is nan at epoch 3"]
+
+
+def test_the_report_says_which_runs_are_missing() -> None:
+    runs = synthetic_runs()
+    assert "1 of 15 runs diverged (of `dice + 0.5*ce`)" in read_failures(runs)
+    assert "1 runs that were asked for" in read_failures(runs, ["never-done"])
+    assert read_failures(runs[runs["status"] == "finished"]) == "All 14 runs finished."

@@ -1,0 +1,73 @@
+"""Selecting scores, settings and what a study varied."""
+
+import pandas as pd
+import pytest
+
+from losslab.analysis import class_differences, provenance, select_scores, with_setting
+from losslab.errors import StudyError
+from tests.analysis.synthetic import CLASSES, EFFECTS, synthetic_results
+
+
+def test_selected_scores_are_one_per_loss_and_seed() -> None:
+    scores = select_scores(synthetic_results(seeds=4))
+    assert len(scores) == 4 * len(EFFECTS)
+    assert not scores.duplicated(["setting", "loss", "fold", "seed"]).any()
+
+
+def test_missing_tasks_and_encoders_do_not_drop_rows() -> None:
+    results = synthetic_results(seeds=1).assign(task=None, encoder=None)
+    scores = select_scores(results)
+    assert scores["setting"].unique().tolist() == ["scenes, unet"]
+    assert len(scores) == len(EFFECTS)
+
+
+def test_an_unknown_metric_is_an_error_with_the_choices() -> None:
+    with pytest.raises(StudyError, match="unknown metric 'iuo': one of accuracy, iou"):
+        select_scores(synthetic_results(seeds=1), metric="iuo")
+
+
+def test_runs_that_a_pairing_cannot_tell_apart_are_an_error_that_names_them() -> None:
+    results = synthetic_results(seeds=1)
+    twin = results[results["loss"] == "ce"].assign(run_id="other-lr")
+    with pytest.raises(StudyError, match="other-lr, scenes-unet-resnet34-ce-s0 have the same"):
+        select_scores(pd.concat([results, twin]))
+
+
+def test_what_else_varies_becomes_part_of_the_setting() -> None:
+    results = synthetic_results(seeds=1, effects={"ce": 0.0, "iou": 0.01})
+    slow = results.assign(run_id=results["run_id"] + "-slow")
+    both = pd.concat([results, slow])
+    ids = both["run_id"].unique()
+    specs = pd.DataFrame({"run_id": ids, "lr": [0.1 if "slow" in name else 0.2 for name in ids]})
+    specs["dataset"], specs["seed"], specs["fold"] = "scenes", 0, 0
+    specs["loss"] = ["iou" if "iou" in name else "ce" for name in ids]
+    settings = select_scores(provenance.with_variants(both, specs))["setting"].unique()
+    assert sorted(settings) == ["scenes, unet, resnet34, lr=0.1", "scenes, unet, resnet34, lr=0.2"]
+
+
+def test_a_learning_rate_that_goes_with_the_loss_is_no_variant() -> None:
+    results = synthetic_results(seeds=1, effects={"ce": 0.0, "iou": 0.01})
+    specs = results[["run_id", "dataset", "loss", "seed", "fold"]].drop_duplicates()
+    specs["lr"] = [0.1, 0.2]
+    named = with_setting(provenance.with_variants(results, specs))
+    assert named["setting"].unique().tolist() == ["scenes, unet, resnet34"]
+
+
+def test_axes_of_a_study_are_the_names_that_vary() -> None:
+    runs = pd.DataFrame({"run_id": ["a", "b"], "spec": [{"loss": "ce"}, {"loss": "iou"}]})
+    runs["spec"] = [{**spec, "options": {"classes": 5}, "task": None} for spec in runs["spec"]]
+    specs = provenance.spec_table(runs)
+    assert provenance.varying(specs)["name"].tolist() == ["loss"]
+    same = provenance.constant(specs)
+    assert dict(zip(same["name"], same["value"], strict=True)) == {
+        "options.classes": "5",
+        "task": "–",
+    }
+
+
+def test_class_differences_keep_the_order_of_the_classes() -> None:
+    table = class_differences(synthetic_results(), "ce")
+    assert list(dict.fromkeys(table["class"])) == list(CLASSES)
+    wire = table[(table["class"] == "wire") & (table["loss"] == "iou")]["difference"].iloc[0]
+    ground = table[(table["class"] == "background") & (table["loss"] == "iou")]["difference"]
+    assert wire > ground.iloc[0]

@@ -1,0 +1,150 @@
+"""Paired comparisons against hand computations, scipy and degenerate input."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from losslab.analysis import (
+    hedges_gz,
+    image_comparison,
+    paired_comparison,
+    paired_differences,
+    pool_settings,
+    seed_noise,
+    select_scores,
+)
+from losslab.errors import StudyError
+from tests.analysis.synthetic import SETTINGS, synthetic_results
+
+
+def scores_of(**values: list[float]) -> pd.DataFrame:
+    """One setting; each loss's scores at seeds 0, 1, ..."""
+    rows = [
+        {"setting": "s", "loss": loss, "fold": 0, "seed": seed, "value": value}
+        for loss, column in values.items()
+        for seed, value in enumerate(column)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_difference_interval_and_p_agree_with_scipy_paired_t() -> None:
+    ce, iou = [0.50, 0.52, 0.49, 0.55], [0.53, 0.53, 0.54, 0.56]
+    row = paired_comparison(scores_of(ce=ce, iou=iou), "ce").iloc[0]
+    reference = stats.ttest_rel(iou, ce)
+    interval = reference.confidence_interval(0.95)
+    assert row["n"] == 4
+    assert row["difference"] == pytest.approx(0.025)
+    assert row["t_p"] == pytest.approx(reference.pvalue)
+    assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
+
+
+def test_wilcoxon_of_three_equal_signs_is_a_quarter() -> None:
+    row = paired_comparison(scores_of(ce=[0.5, 0.5, 0.5], iou=[0.51, 0.53, 0.56]), "ce").iloc[0]
+    assert row["wilcoxon_p"] == pytest.approx(0.25)
+    assert row["wilcoxon_p_min"] == pytest.approx(0.25)
+
+
+def test_hedges_gz_is_cohens_dz_times_the_small_sample_factor() -> None:
+    differences = np.array([0.01, 0.02, 0.06])
+    cohen = differences.mean() / differences.std(ddof=1)
+    # J(2) = gamma(1) / (sqrt(1) gamma(1/2)) = 1 / sqrt(pi)
+    assert hedges_gz(differences) == pytest.approx(cohen / math.sqrt(math.pi))
+
+
+def test_holm_multiplies_the_smallest_p_by_the_number_of_losses() -> None:
+    rng = np.random.default_rng(0)
+    losses = {name: list(0.5 + rng.normal(0.01, 0.02, 6)) for name in ("ce", "a", "b", "c")}
+    table = paired_comparison(scores_of(**losses), "ce").sort_values("t_p")
+    assert table["t_p_holm"].iloc[0] == pytest.approx(min(1, 3 * table["t_p"].iloc[0]))
+    assert (table["t_p_holm"] >= table["t_p"]).all()
+    assert table["t_p_holm"].is_monotonic_increasing
+
+
+def test_one_pair_gives_a_difference_and_a_reason_but_no_interval() -> None:
+    row = paired_comparison(scores_of(ce=[0.5], iou=[0.6]), "ce").iloc[0]
+    assert row["difference"] == pytest.approx(0.1)
+    assert math.isnan(row["low"])
+    assert math.isnan(row["t_p"])
+    assert row["reason"].startswith("one pair")
+
+
+def test_equal_differences_give_a_reason_instead_of_a_p_of_zero() -> None:
+    row = paired_comparison(scores_of(ce=[0.5, 0.6], iou=[0.6, 0.7]), "ce").iloc[0]
+    assert math.isnan(row["t_p"])
+    assert "equal" in row["reason"]
+
+
+def test_identical_losses_give_a_reason_and_no_warning() -> None:
+    row = paired_comparison(scores_of(ce=[0.5, 0.6, 0.4], iou=[0.5, 0.6, 0.4]), "ce").iloc[0]
+    assert row["difference"] == 0
+    assert math.isnan(row["wilcoxon_p_holm"])
+
+
+def test_a_run_without_a_partner_is_left_out() -> None:
+    table = scores_of(ce=[0.5, 0.6, 0.4], iou=[0.6, 0.7])
+    assert paired_comparison(table, "ce")["n"].tolist() == [2]
+    assert paired_differences(table, "ce")["seed"].tolist() == [0, 1]
+
+
+def test_an_unknown_baseline_is_an_error_that_names_the_losses() -> None:
+    with pytest.raises(StudyError, match=r"unknown baseline 'cee': one of ce, iou .*'ce'"):
+        paired_comparison(scores_of(ce=[0.5], iou=[0.6]), "cee")
+
+
+def test_a_baseline_alone_is_an_error() -> None:
+    with pytest.raises(StudyError, match="only 'ce' was run"):
+        paired_comparison(scores_of(ce=[0.5, 0.6]), "ce")
+
+
+def test_seed_noise_pools_variances_over_losses() -> None:
+    noise = seed_noise(scores_of(ce=[0.50, 0.52], iou=[0.60, 0.66])).iloc[0]
+    pooled = math.sqrt((0.0002 + 0.0018) / 2)
+    assert noise["sd"] == pytest.approx(pooled)
+    assert noise["df"] == 2
+    assert noise["band"] == pytest.approx(stats.t.ppf(0.975, 2) * math.sqrt(2) * pooled)
+    assert (noise["lowest"], noise["highest"]) == pytest.approx((0.02 / 2**0.5, 0.06 / 2**0.5))
+
+
+def test_seed_noise_is_unknown_with_one_seed() -> None:
+    noise = seed_noise(scores_of(ce=[0.5], iou=[0.6])).iloc[0]
+    assert math.isnan(noise["sd"])
+    assert math.isnan(noise["band"])
+
+
+def test_band_of_seed_noise_holds_95_percent_of_reseeded_pairs() -> None:
+    rng = np.random.default_rng(1)
+    inside = []
+    for _ in range(400):
+        drawn = rng.normal(0.5, 0.01, (3, 4))
+        band = seed_noise(scores_of(a=list(drawn[0]), b=list(drawn[1])))["band"].iloc[0]
+        inside.append(abs(drawn[2, 0] - drawn[2, 1]) < band)
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.03)
+
+
+def test_pooling_settings_makes_each_setting_one_pair() -> None:
+    second = ("camvid", "Car", "unet", "resnet34")
+    results = synthetic_results(settings=(*SETTINGS, second), seeds=2)
+    scores = select_scores(results)
+    pooled = paired_comparison(pool_settings(scores), "ce")
+    each = paired_comparison(scores, "ce").groupby("loss")["difference"].mean()
+    assert (pooled["n"] == 2).all()
+    assert pooled.set_index("loss")["difference"].to_dict() == pytest.approx(each.to_dict())
+
+
+def test_images_are_averaged_over_seeds_before_they_are_paired() -> None:
+    results = synthetic_results(effects={"ce": 0.0, "iou": 0.02}, seeds=3, images=15)
+    row = image_comparison(results, "ce", resamples=999).iloc[0]
+    means = results[(results["level"] == "per_image") & (results["class"] == "mean")]
+    means = means[means["metric"] == "iou"].groupby(["loss", "image"])["value"].mean()
+    assert row["n"] == 15
+    assert row["difference"] == pytest.approx((means["iou"] - means["ce"]).mean())
+    assert row["low"] < row["difference"] < row["high"]
+
+
+def test_image_bootstrap_is_the_same_for_the_same_seed() -> None:
+    results = synthetic_results(seeds=2)
+    first, second = (image_comparison(results, "ce", resamples=499, seed=3) for _ in range(2))
+    pd.testing.assert_frame_equal(first, second)

@@ -1,0 +1,80 @@
+"""Tables for people and their files."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from losslab.analysis import (
+    costs,
+    epochs_to_reach,
+    image_comparison,
+    markdown_table,
+    median_epochs,
+    paired_comparison,
+    rankings,
+    score_table,
+    seed_noise,
+    select_scores,
+    tables,
+    write_table,
+)
+from tests.analysis.synthetic import synthetic_histories, synthetic_results, synthetic_runs
+
+
+def test_score_table_is_in_percent_best_first() -> None:
+    results = synthetic_results()
+    shown = tables.show_scores(score_table(results))
+    assert list(shown.columns[:3]) == ["loss", "runs", "IoU, %"]
+    means = [float(text.split(" ± ")[0]) for text in shown["IoU, %"]]
+    assert means == sorted(means, reverse=True)
+    raw = score_table(results)
+    assert raw["mean"].between(0, 1).all()
+
+
+def test_each_table_for_people_has_a_row_per_loss() -> None:
+    results, runs = synthetic_results(), synthetic_runs()
+    scores = select_scores(results)
+    others = [
+        tables.show_comparison(paired_comparison(scores, "ce")),
+        tables.show_images(image_comparison(results, "ce", resamples=199)),
+    ]
+    assert [len(table) for table in others] == [4, 4]
+    reached = median_epochs(epochs_to_reach(synthetic_histories(), "ce"))
+    everyone = [
+        tables.show_rankings(rankings(results)),
+        tables.show_costs(costs(runs, "ce")),
+        tables.show_epochs(reached),
+    ]
+    assert [len(table) for table in everyone] == [5, 5, 5]
+    assert len(tables.show_noise(seed_noise(scores))) == 1
+
+
+def test_a_pipe_in_a_cell_does_not_break_a_markdown_table() -> None:
+    text = markdown_table(pd.DataFrame({"a": ["x|y"], "long name": [1]}))
+    assert text.splitlines() == [
+        "| a    | long name |",
+        "| :--- | :-------- |",
+        "| x\\|y | 1         |",
+    ]
+
+
+def test_an_empty_table_says_so() -> None:
+    assert markdown_table(pd.DataFrame({"a": []})) == "*none*"
+
+
+def test_tables_are_written_as_csv_in_full_precision_and_as_latex(tmp_path: Path) -> None:
+    numbers = pd.DataFrame({"loss": ["dice_focal"], "value": [1 / 3]})
+    text = pd.DataFrame({"loss": ["dice_focal"], "score, %": ["33.3 ± 0.1"]})
+    write_table(tmp_path, "scores", numbers, text)
+    again = pd.read_csv(tmp_path / "tables" / "scores.csv")
+    assert again["value"].iloc[0] == 1 / 3
+    latex = (tmp_path / "tables" / "scores.tex").read_text()
+    assert "dice\\_focal" in latex
+    assert "33.3 $\\pm$ 0.1" in latex
+    assert "score, \\%" in latex
+
+
+def test_no_folder_means_no_files(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_table("", "scores", pd.DataFrame({"a": [1]}))
+    assert list(tmp_path.iterdir()) == []
