@@ -161,7 +161,7 @@ def test_size_of_one_split_leaves_the_others_alone():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"clases": 3}, "unknown scenes option 'clases'.*did you mean 'classes'"),
+        ({"klasses": 3}, "unknown scenes option 'klasses'.*did you mean 'classes'"),
         ({"classes": 1}, "scenes option classes: .*greater than or equal to 2, got 1"),
         ({"classes": "6"}, "scenes option classes: .*integer"),
         ({"roughness": 1.5}, "scenes option roughness: .*less than or equal to 1"),
