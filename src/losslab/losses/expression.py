@@ -75,9 +75,9 @@ class _Reader:
             case ast.BinOp(left, ast.Add(), right):
                 return self.terms(left) + self.terms(right)
             case ast.BinOp(left, ast.Mult(), right) if self._is_number(left):
-                return self._scaled(self._number(left), right)
+                return self._scaled(float(self._number(left)), right)
             case ast.BinOp(left, ast.Mult(), right) if self._is_number(right):
-                return self._scaled(self._number(right), left)
+                return self._scaled(float(self._number(right)), left)
             case ast.UnaryOp(ast.USub(), operand) if not self._is_number(node):
                 return self._scaled(-1.0, operand)
             case ast.Name(name):
@@ -166,7 +166,7 @@ class _Reader:
             case ast.UnaryOp(ast.USub(), operand):
                 return -self._number(operand)
             case ast.BinOp(left, ast.Mult(), right):
-                return self._number(left) * self._number(right)
+                return float(self._number(left)) * float(self._number(right))
             case ast.Constant(int() | float() as value) if abs(value) <= 1e300:
                 return value
         raise self._error(node, "finite numbers")

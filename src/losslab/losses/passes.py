@@ -271,7 +271,8 @@ def _surprise_slope(
         # A miss of exactly 0 has no finite power below 0; log p is 0 there and so is the product.
         miss = (-log_p.expm1()).clamp_(min=torch.finfo(log_p.dtype).tiny)
         rising = (1 - miss).mul_(log_p).mul_(gamma).sub_(miss)
-        slope = slope + miss.pow_(gamma - 1).mul_(rising).mul_(given)
+        steepness = miss if gamma == 2 else miss.pow_(gamma - 1)
+        slope = slope + steepness.mul_(rising).mul_(given)
     return slope
 
 

@@ -58,7 +58,7 @@ def region_sums(
     logits: Float[Tensor, "n c h w"],
     labels: Integer[Tensor, "n h w"],
     *,
-    gammas: Iterable[float] = (),
+    gammas: Iterable[float | int] = (),
     weights: Float[Tensor, "n h w"] | None = None,
 ) -> RegionSums:
     """Every sum that the region losses, cross-entropy and focal loss need, from one pass over the

@@ -1,0 +1,48 @@
+"""Expressions and inputs that several tests of the losses share."""
+
+import torch
+from torch import Tensor
+
+EXPRESSIONS = [
+    "ce",
+    "focal",
+    "focal(gamma=0.5)",
+    "focal(one_vs_all=True)",
+    "iou",
+    'iou(per="image", reduction="sum")',
+    'iou(average="micro", smooth=1)',
+    'iou(absent="zero")',
+    "dice",
+    'dice(per="image", absent="count")',
+    'dice(average="sum", smooth=0.5)',
+    'combo(per="image")',
+    "dice_focal(gamma=3)",
+    "ce + 0.5*focal(gamma=1) + 2*iou + dice",
+]
+"""Every loss, every value of every option, and a sum whose terms share one pass."""
+
+NAMES = ["ce", "focal", "focal(one_vs_all=True)", "iou", "dice", "combo", "dice_focal"]
+
+
+def random_case(
+    num_classes: int, *, seed: int = 0, size: tuple[int, int] = (7, 5), void: float = 0.2
+) -> tuple[Tensor, Tensor]:
+    """Float64 logits (3, c, h, w) and labels with void pixels; the last class is absent in image
+    0.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(3, num_classes, *size, generator=generator, dtype=torch.float64)
+    last = max(num_classes, 2)
+    labels = torch.randint(0, last, (3, *size), generator=generator)
+    labels[0][labels[0] == last - 1] = 0
+    labels[torch.rand(3, *size, generator=generator) < void] = 255
+    return logits, labels
+
+
+def sure_logits(labels: Tensor, num_classes: int, margin: float = 30.0) -> Tensor:
+    """Logits that predict the labels with near certainty; void pixels get class 0."""
+    known = labels.masked_fill(labels == 255, 0)
+    if num_classes == 1:
+        return (margin * (2 * known - 1))[:, None].float()
+    logits = torch.full((len(labels), num_classes, *labels.shape[1:]), -margin)
+    return logits.scatter_(1, known[:, None], margin)

@@ -1,0 +1,93 @@
+"""Counts per image and class."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from losslab.errors import DataError
+from losslab.metrics import COUNT_COLUMNS, boundary_width, counts_table, region_counts
+from losslab.metrics.histograms import check_labels
+
+
+def random_maps(num_classes, seed=0, size=(9, 7), count=3):
+    generator = torch.Generator().manual_seed(seed)
+    shape = (count, *size)
+    pred = torch.randint(0, max(num_classes, 2), shape, generator=generator)
+    labels = torch.randint(0, max(num_classes, 2), shape, generator=generator)
+    labels[torch.rand(shape, generator=generator) < 0.2] = 255
+    return pred, labels
+
+
+def test_counts_of_a_2x2_image_are_as_counted_by_hand():
+    pred = torch.tensor([[[0, 1], [2, 2]]])
+    labels = torch.tensor([[[0, 1], [1, 255]]])
+    counts = region_counts(pred, labels, num_classes=3)
+    assert counts["tp"].tolist() == [[1, 1, 0]]
+    assert counts["fp"].tolist() == [[0, 0, 1]]
+    assert counts["fn"].tolist() == [[0, 1, 0]]
+    assert counts["pixels"].tolist() == [3]
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int64])
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), num_classes=st.integers(1, 7))
+def test_counts_are_those_of_the_masks_of_each_class(kind, seed, num_classes):
+    pred, labels = random_maps(num_classes, seed)
+    counts = region_counts(pred.to(kind), labels.to(kind), num_classes=num_classes)
+    valid = labels != 255
+    for column, index in enumerate([1] if num_classes == 1 else range(num_classes)):
+        p, y = (pred == index) & valid, (labels == index) & valid
+        assert torch.equal(counts["tp"][:, column], (p & y).flatten(1).sum(1))
+        assert torch.equal(counts["fp"][:, column], (p & ~y).flatten(1).sum(1))
+        assert torch.equal(counts["fn"][:, column], (~p & y).flatten(1).sum(1))
+    assert torch.equal(counts["pixels"], valid.flatten(1).sum(1))
+
+
+def test_what_is_predicted_at_void_pixels_is_free():
+    pred, labels = random_maps(3)
+    expected = region_counts(pred, labels, num_classes=3)
+    counts = region_counts(pred.masked_fill(labels == 255, 99), labels, num_classes=3)
+    assert all(torch.equal(counts[name], expected[name]) for name in counts)
+
+
+def test_an_index_outside_the_classes_is_an_error_that_names_it():
+    pred, labels = random_maps(3)
+    labels[0, 0, 0] = 0
+    for number in (3, 255):
+        wrong = pred.clone()
+        wrong[0, 0, 0] = number
+        with pytest.raises(DataError, match=f"predicted index {number} is outside"):
+            region_counts(wrong, labels, num_classes=3)
+    labels[1, 1, 1] = 7
+    with pytest.raises(DataError, match="label 7 is outside the classes 0 to 2"):
+        region_counts(pred, labels, num_classes=3)
+
+
+def test_maps_of_two_shapes_are_an_error():
+    pred, labels = random_maps(3)
+    with pytest.raises(DataError, match=re.escape("one shape (n, h, w)")):
+        check_labels(pred[:, 1:], labels, 3)
+
+
+def test_the_table_has_a_row_per_image_and_class():
+    pred, labels = random_maps(2, size=(100, 80))
+    table = counts_table(
+        pred, labels, num_classes=2, ids=["a", "b", "c"], class_names=["road", "car"]
+    )
+    assert tuple(table.columns) == COUNT_COLUMNS
+    assert table["image"].tolist() == ["a", "a", "b", "b", "c", "c"]
+    assert table["class"].tolist() == ["road", "car"] * 3
+    assert (table["boundary_width"] == boundary_width(100, 80)).all()
+    counts = region_counts(pred, labels, num_classes=2)
+    assert table["tp"].tolist() == counts["tp"].flatten().tolist()
+    assert table["pixels"].tolist() == np.repeat(counts["pixels"].numpy(), 2).tolist()
+
+
+def test_names_that_do_not_match_the_maps_are_an_error():
+    pred, labels = random_maps(2)
+    with pytest.raises(DataError, match="one id an image and one name a class"):
+        counts_table(pred, labels, num_classes=2, ids=["a"], class_names=["x", "y"])

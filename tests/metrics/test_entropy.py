@@ -1,0 +1,30 @@
+"""Entropy of predictions."""
+
+import math
+
+import pytest
+import torch
+
+from losslab.metrics import entropy
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 19])
+def test_an_undecided_prediction_has_entropy_1(num_classes):
+    assert torch.allclose(entropy(torch.zeros(2, num_classes, 3, 3)), torch.ones(2, 3, 3))
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16])
+def test_a_certain_prediction_has_entropy_0(kind):
+    for num_classes in (1, 5):
+        logits = torch.zeros(1, num_classes, 1, 1, dtype=kind)
+        logits[:, 0] = 1e4
+        assert float(entropy(logits)) == 0
+
+
+def test_entropy_of_one_quarter_and_three_quarters_is_as_computed_by_hand():
+    by_hand = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75)) / math.log(2)
+    binary = torch.full((1, 1, 1, 1), math.log(3))
+    assert float(entropy(binary)) == pytest.approx(by_hand)
+    assert float(entropy(torch.cat([binary, torch.zeros_like(binary)], 1))) == pytest.approx(
+        by_hand
+    )
