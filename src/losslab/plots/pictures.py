@@ -66,14 +66,14 @@ def plot_errors(sample: Sample, axes: Axes) -> Axes:
     """Draw the error map of one sample, with the share of wrong pixels below it."""
     axes.imshow(error_picture(sample))
     wrong = 100 * sample.wrong.sum() / max(1, sample.annotated.sum())
-    axes.set_xlabel(f"{wrong:.1f} % wrong", labelpad=2)
+    axes.set_xlabel(f"{wrong:.1f} % wrong", labelpad=2, fontsize=7)
     return _frame(axes)
 
 
 def plot_entropy(entropy: Float[ndarray, "h w"], axes: Axes) -> Axes:
     """Draw the entropy map on the shared scale, with its mean below it."""
     axes.imshow(entropy, cmap=ENTROPY_MAP, norm=ENTROPY_SCALE)
-    axes.set_xlabel(f"mean {entropy.mean():.2f}", labelpad=2)
+    axes.set_xlabel(f"mean {entropy.mean():.2f}", labelpad=2, fontsize=7)
     return _frame(axes)
 
 
@@ -90,19 +90,21 @@ def gallery(samples: Mapping[str, Sample], index: SampleIndex, *, width: float =
     shown = _shown(samples)
     width = min(width, max(tile * columns + 0.95, COLUMN))
     per_row = max(2, int(width / 1.15))
-    height = 3 * tile * tall + 0.75 + 0.17 * math.ceil(len(shown) / per_row)
+    titles = [fill(loss, max(10, int(tile * 17))) for loss in samples]  # 17 letters an inch at 7 pt
+    lines = max(title.count("\n") for title in titles)
+    height = 3 * tile * tall + 0.75 + 0.17 * math.ceil(len(shown) / per_row) + 0.12 * lines
     with figure_style():
         layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
         figure = Figure(figsize=(width, height), layout=layout)
         grid = figure.subplots(3, columns, squeeze=False)
         grid[0, 0].imshow(first.image)
-        _frame(grid[0, 0]).set_title("image")
+        _frame(grid[0, 0]).set_title("image", fontsize=7)
         plot_overlay(first.image, first.label, index.colours, grid[1, 0])
-        grid[1, 0].set_xlabel("label", labelpad=2)
+        grid[1, 0].set_xlabel("label", labelpad=2, fontsize=7)
         _error_key(grid[2, 0])
-        for axes, (loss, sample) in zip(grid.T[1:], samples.items(), strict=True):
+        for axes, title, sample in zip(grid.T[1:], titles, samples.values(), strict=True):
             plot_overlay(sample.image, sample.prediction, index.colours, axes[0])
-            axes[0].set_title(fill(loss, max(8, int(tile * 13))), fontsize=7)
+            axes[0].set_title(title, fontsize=7)
             plot_errors(sample, axes[1])
             plot_entropy(sample.entropy, axes[2])
         for row, name in enumerate(("prediction", "errors", "entropy")):
