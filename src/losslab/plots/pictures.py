@@ -22,7 +22,7 @@ ENTROPY_MAP = "cividis"
 ENTROPY_SCALE = Normalize(0.0, 1.0, clip=True)
 """Shared by every entropy map: 0 is certain, 1 is the most that the number of classes allows."""
 
-WRONG = (213, 94, 0)  # vermillion
+WRONG = (213, 94, 0)  # vermilion
 VOID = (255, 255, 255)
 
 
@@ -43,7 +43,7 @@ def overlay(
 
 
 def error_picture(sample: Sample) -> UInt8[ndarray, "h w 3"]:
-    """The image in pale grey, wrong pixels in vermillion, those not annotated in white."""
+    """The image in pale grey, wrong pixels in vermilion, those not annotated in white."""
     pale = 150 + 0.35 * sample.image.mean(axis=2, keepdims=True)
     picture = np.repeat(np.minimum(pale, 235), 3, axis=2)
     picture[sample.wrong] = WRONG
