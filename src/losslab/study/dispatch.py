@@ -30,13 +30,13 @@ OUTCOMES = {
 
 @contextmanager
 def open_executor(
-    *, workers: int, scheduler: str | None = None, gpus: int = 0
+    *, workers: int, scheduler: str | None = None, gpus: int = 0, timeout: float = 20
 ) -> Iterator[Executor]:
     """An executor of runs.
 
     With `scheduler`, the workers of that Dask scheduler (each should offer one thread); otherwise a
     local Dask cluster of `workers` processes, of one a GPU where `gpus` is not 0; with one worker
-    and no GPU, this process itself.
+    and no GPU, this process itself. `timeout` is how many seconds the scheduler has to answer.
     """
     if scheduler is None and workers == 1 and gpus == 0:
         with ThreadPoolExecutor(max_workers=1) as executor:
@@ -47,7 +47,7 @@ def open_executor(
 
     if scheduler is not None:
         try:
-            client = Client(scheduler, timeout=20)
+            client = Client(scheduler, timeout=timeout)
         except (OSError, TimeoutError, ValueError) as error:
             raise StudyError(
                 f"no Dask scheduler answers at {scheduler!r} ({error}); start one with `dask "
@@ -64,6 +64,7 @@ def open_executor(
             "options": {
                 "nthreads": 1,
                 "memory_limit": 0,  # runs are processes of their own
+                "silence_logs": logging.ERROR,
                 "env": {"CUDA_VISIBLE_DEVICES": str(index)} if gpus else {},
             },
         }

@@ -7,6 +7,7 @@ or diverged) or failed.json.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -18,6 +19,8 @@ from typing import Any
 
 FINISHED, FAILED, DIVERGED, LOCKED, TERMINATED = 0, 1, 3, 75, 143
 
+PR_SET_PDEATHSIG = 1
+
 GRACE_SECONDS = 120
 """How long the kernel may take to save its state after a signal."""
 
@@ -25,13 +28,9 @@ GRACE_SECONDS = 120
 def main(arguments: list[str]) -> int:
     """Execute the run whose folder is the first argument."""
     run_dir, settings, parent = Path(arguments[0]), json.loads(arguments[1]), int(arguments[2])
-    stopper = (
-        _Stopper()
-    )  # before anything starts a thread, which would inherit the open signal mask
-
-    from losslab.training.stop import end_with_parent
-
-    end_with_parent(parent)
+    # before anything starts a thread, which would inherit the open signal mask
+    stopper = _Stopper()
+    _end_with_parent(parent)
 
     from filelock import FileLock, Timeout
 
@@ -114,6 +113,20 @@ class _Stopper:
         _, alive = psutil.wait_procs(children, timeout=GRACE_SECONDS)
         for child in alive:
             _send(child, signal.SIGKILL)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Have the kernel send this process SIGTERM when the thread that started it ends (Linux;
+    elsewhere nothing).
+
+    `parent` is the process that is meant; where it has died before this call, the signal is sent
+    now.
+    """
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL("libc.so.6").prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _send(process: Any, number: signal.Signals) -> None:

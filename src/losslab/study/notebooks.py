@@ -7,6 +7,7 @@ notebook as code: names are therefore compared with the template's before anythi
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 import papermill
@@ -72,15 +73,19 @@ def execute_notebook(
     papermill's own error where a cell fails.
     """
     check_parameters(template, parameters)
-    papermill.execute_notebook(
-        str(template),
-        str(output),
-        parameters=dict(parameters),
-        progress_bar=False,
-        stdout_file=log,
-        cwd=str(Path.cwd()),
-        config=Config({"KernelManager": {"transport": "ipc"}}),
-    )
+    with TemporaryDirectory(prefix="losslab-") as folder:
+        # without a connection file of its own a kernel opens "kernel-ipc-1" where others do too
+        kernel = {"transport": "ipc", "connection_file": str(Path(folder) / "kernel.json")}
+        papermill.execute_notebook(
+            str(template),
+            str(output),
+            parameters=dict(parameters),
+            progress_bar=False,
+            stdout_file=log,
+            cwd=str(Path.cwd()),
+            config=Config({"KernelManager": kernel}),
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # it reports its own shutdown
+        )
 
 
 def failure_reason(error: PapermillExecutionError) -> str:

@@ -1,13 +1,8 @@
 """Being asked to stop: SIGTERM sets a flag that the loop reads where it can save its state."""
 
-import ctypes
-import os
 import signal
-import sys
 import threading
 from types import FrameType, TracebackType
-
-PR_SET_PDEATHSIG = 1
 
 
 class StopRequest:
@@ -40,17 +35,3 @@ class StopRequest:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
-
-
-def end_with_parent(parent: int | None = None) -> None:
-    """Have the kernel send this process SIGTERM when the thread that started it ends (Linux;
-    elsewhere nothing).
-
-    `parent` is the process that is meant; where it has died before this call, the signal is sent
-    now.
-    """
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL("libc.so.6").prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if parent is not None and os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGTERM)

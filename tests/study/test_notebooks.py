@@ -1,0 +1,78 @@
+"""Notebook parameters are checked, because papermill does not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from losslab.errors import StudyError
+from losslab.spec import RunSpec
+from losslab.study.notebooks import (
+    check_parameters,
+    execute_notebook,
+    find_template,
+    template_parameters,
+)
+from losslab.study.run import Settings
+
+TEMPLATES = ("train", "compare", "qualitative")
+
+
+def test_train_takes_exactly_the_fields_of_a_run_and_the_settings() -> None:
+    parameters = template_parameters(find_template("train"))
+    assert set(parameters) == {*RunSpec.field_names(), "run_dir", *Settings().for_notebook()}
+
+
+def test_the_smoke_defaults_of_train_are_a_valid_run() -> None:
+    scope: dict = {}
+    cells = json.loads(find_template("train").read_text())["cells"]
+    (cell,) = [c for c in cells if "parameters" in c["metadata"].get("tags", ())]
+    exec("".join(cell["source"]), scope)
+    spec = RunSpec.from_mapping({name: scope[name] for name in RunSpec.field_names()})
+    assert spec.epochs == 2
+
+
+@pytest.mark.parametrize("name", ["x\nimport os", "a b", "1a", "a=1; b", "a.b", ""])
+def test_a_parameter_name_that_would_be_code_is_refused_before_anything_runs(
+    name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StudyError, match="only a plain Python identifier"):
+        execute_notebook(find_template("train"), tmp_path / "out.ipynb", {name: 1})
+    assert not (tmp_path / "out.ipynb").exists()
+
+
+def test_a_misspelt_parameter_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"unknown parameter 'epoch'.*did you mean 'epochs'"):
+        execute_notebook(find_template("train"), tmp_path / "out.ipynb", {"epoch": 1})
+
+
+def test_a_template_that_wants_more_than_a_run_gives_is_refused() -> None:
+    names = set(template_parameters(find_template("train"))) - {"loss"}
+    with pytest.raises(StudyError, match="loss"):
+        check_parameters(find_template("train"), names, complete=True)
+
+
+def test_a_template_of_ones_own_comes_before_the_checkouts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    own = tmp_path / "notebooks" / "train.ipynb"
+    own.write_text(find_template("train").read_text())
+    assert find_template("train") == own
+    with pytest.raises(StudyError, match=r"other\.ipynb is neither in"):
+        find_template("other")
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_template_has_typed_commented_parameters_and_few_cells(name: str) -> None:
+    cells = json.loads(find_template(name).read_text())["cells"]
+    assert cells[0]["cell_type"] == "markdown"
+    assert "".join(cells[0]["source"]).startswith("# ")
+    code = [c for c in cells if c["cell_type"] == "code"]
+    assert len(code) < 25
+    (parameters,) = [c for c in code if "parameters" in c["metadata"].get("tags", ())]
+    for line in "".join(parameters["source"]).splitlines():
+        if line and not line.startswith("#"):
+            assert ":" in line.split("=")[0], f"{line!r} has no type"
+            assert "  # " in line, f"{line!r} has no comment"
