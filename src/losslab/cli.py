@@ -54,18 +54,13 @@ def run(
 ) -> None:
     """Train, validate and test one run."""
     from losslab.analysis import markdown_table, score_table
+    from losslab.analysis.tables import show_scores
     from losslab.spec import RunSpec
     from losslab.study.dispatch import open_executor
-    from losslab.study.plan import read_yaml
     from losslab.study.run import Settings, check_runs, run_all
     from losslab.study.store import load_results
 
-    given: dict[str, Any] = {}
-    for text in values or []:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise StudyError(f"{text!r}: fields are given as FIELD=VALUE, such as loss=iou")
-        given[key] = read_yaml(value, text)
+    given = _mapping(values)
     if not {"epochs", "max_iterations"} & given.keys():
         given["epochs"] = 10
     spec = RunSpec.from_mapping(given)
@@ -76,7 +71,10 @@ def run(
     if outcome.status != "finished":
         raise StudyError(f"{outcome.run_id} {outcome.status}: {outcome.reason}")
     typer.echo(f"\n{runs / spec.run_id}")
-    typer.echo(markdown_table(score_table(load_results(runs, [spec.run_id]))))
+    scores = score_table(load_results(runs, [spec.run_id]))
+    for level in ("dataset", "image"):
+        typer.echo(f"\nTest scores, {level} level:")
+        typer.echo(markdown_table(show_scores(scores, level=level)))
 
 
 @app.command()
@@ -204,6 +202,87 @@ def list_command() -> None:
     for kind, names in kinds.items():
         typer.echo(f"{kind + ':':15s} {', '.join(names)}")
     typer.echo(f"{'encoders:':15s} any of segmentation-models-pytorch, or tu-NAME for timm's NAME")
+
+
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="KEY=VALUE", help="An option of the data set; repeatable."),
+]
+DatasetName = Annotated[str, typer.Argument(metavar="NAME", help="A data set of `losslab list`.")]
+
+
+@data_app.command(name="check")
+def data_check(
+    name: DatasetName,
+    options: Options = None,
+    data_root: DataRoot = None,
+    partial: Annotated[bool, typer.Option(help="Allow fewer pictures than published.")] = False,
+) -> None:
+    """Read every file of a data set and print what breaks its rules."""
+    from losslab.data.check import check_dataset
+
+    findings = check_dataset(name, data_root, _mapping(options), partial=partial)
+    for finding in findings:
+        remedy = f"; {finding.remedy}" if finding.remedy else ""
+        typer.echo(f"{finding.severity}: {finding.file}: {finding.rule}{remedy}")
+    errors = sum(finding.severity == "error" for finding in findings)
+    typer.echo(f"{name}: {errors} errors, {len(findings) - errors} warnings")
+    if errors:
+        raise SystemExit(1)
+
+
+@data_app.command(name="fixture")
+def data_fixture(
+    name: DatasetName,
+    directory: Annotated[Path, typer.Argument(help="An empty folder, then a data root.")],
+    count: Annotated[int, typer.Option(min=1, help="Pictures of each split.")] = 4,
+    options: Options = None,
+) -> None:
+    """Write a small generated copy in a data set's own layout, for tests and rehearsals."""
+    from losslab.data.fixture import write_fixture
+
+    write_fixture(name, directory, count, _mapping(options))
+    typer.echo(f"wrote {name} in {directory}")
+
+
+@data_app.command(name="cache")
+def data_cache(
+    name: DatasetName,
+    size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (64, 64),
+    options: Options = None,
+    data_root: DataRoot = None,
+    cache_root: CacheRoot = None,
+) -> None:
+    """Decode and resize a data set now, so that no run has to."""
+    from losslab.data import SplitOptions, prepare
+
+    everything = SplitOptions(rule="fractions")  # the cache holds all pictures, however divided
+    data = prepare(
+        name,
+        options=_mapping(options),
+        task=None,
+        split=everything,
+        size=size,
+        data_root=data_root,
+        cache_root=cache_root,
+    )
+    count = sum(len(split) for split in (data.train, data.val, data.test))
+    typer.echo(
+        f"{name}: {count} pictures at {size[0]} x {size[1]}, classes: {', '.join(data.class_names)}"
+    )
+
+
+def _mapping(texts: list[str] | None) -> dict[str, Any]:
+    """`KEY=VALUE` texts as a mapping, values as YAML reads them."""
+    from losslab.study.plan import read_yaml
+
+    values = {}
+    for text in texts or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise StudyError(f"{text!r}: values are given as KEY=VALUE, such as loss=iou")
+        values[key] = read_yaml(value, text)
+    return values
 
 
 def main() -> None:

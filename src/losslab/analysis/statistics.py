@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy  # its stats load on first use: every run imports this package through its figures
 from jaxtyping import Float
 from numpy import ndarray
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from losslab.analysis.scores import PAIR, check_baseline, with_setting
 from losslab.errors import StudyError
@@ -128,7 +127,11 @@ def seed_noise(scores: pd.DataFrame) -> pd.DataFrame:
         spread = spread[spread["df"] > 0]
         df = int(spread["df"].sum())
         pooled = float((spread["variance"] * spread["df"]).sum() / df) if df else math.nan
-        half = float(stats.t.ppf((1 + LEVEL) / 2, df)) * math.sqrt(2 * pooled) if df else math.nan
+        half = (
+            float(scipy.stats.t.ppf((1 + LEVEL) / 2, df)) * math.sqrt(2 * pooled)
+            if df
+            else math.nan
+        )
         row = {"setting": setting, "sd": math.sqrt(pooled), "df": df, "band": half}
         row["lowest"] = math.sqrt(spread["variance"].min()) if df else math.nan
         row["highest"] = math.sqrt(spread["variance"].max()) if df else math.nan
@@ -180,8 +183,8 @@ def _compare(differences: ndarray) -> dict[str, object]:
     elif float(np.std(differences, ddof=1)) < _NO_SPREAD:
         row["reason"] = "all differences are equal: no spread to judge them by"
     else:
-        row["t_p"] = _p_value(stats.ttest_1samp(differences, 0.0))
-        row["wilcoxon_p"] = _p_value(stats.wilcoxon(differences))
+        row["t_p"] = _p_value(scipy.stats.ttest_1samp(differences, 0.0))
+        row["wilcoxon_p"] = _p_value(scipy.stats.wilcoxon(differences))
         row["reason"] = "" if n > 2 else "two pairs: no corrected effect size"
     return row
 
@@ -194,7 +197,11 @@ def _t_interval(differences: ndarray) -> dict[str, float]:
     n = len(differences)
     if n < 2:
         return {"low": math.nan, "high": math.nan}
-    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * np.std(differences, ddof=1) / math.sqrt(n)
+    half = (
+        float(scipy.stats.t.ppf((1 + LEVEL) / 2, n - 1))
+        * np.std(differences, ddof=1)
+        / math.sqrt(n)
+    )
     centre = float(np.mean(differences))
     return {"low": float(centre - half), "high": float(centre + half)}
 
@@ -204,7 +211,7 @@ def _bootstrap_interval(
 ) -> dict[str, float]:
     if len(differences) < 2 or float(np.std(differences, ddof=1)) < _NO_SPREAD:
         return {"low": math.nan, "high": math.nan}
-    interval = stats.bootstrap(
+    interval = scipy.stats.bootstrap(
         (differences,),
         np.mean,
         n_resamples=resamples,
@@ -218,6 +225,8 @@ def _bootstrap_interval(
 
 def _corrected(rows: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
     """Holm's correction over the losses of each group; a missing p takes no part in it."""
+    from statsmodels.stats.multitest import multipletests  # half a second, like scipy.stats above
+
     for name in ("t_p", "wilcoxon_p"):
         rows[f"{name}_holm"] = math.nan
         for _, part in rows.dropna(subset=[name]).groupby(groups, sort=False):

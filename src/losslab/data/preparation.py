@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pooch
 from jaxtyping import UInt8
 
 from losslab.constants import IGNORE_INDEX
@@ -25,6 +26,7 @@ from losslab.errors import DataError, unknown
 DATASETS = {"scenes": Scenes, "camvid": CamVid, "folder": Folder}
 
 DATA_ROOT_VARIABLE = "LOSSLAB_DATA"
+CACHE_ROOT_VARIABLE = "LOSSLAB_CACHE"
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def prepare(
     split: SplitOptions,
     size: tuple[int, int],
     data_root: str | Path | None,
-    cache_root: str | Path,
+    cache_root: str | Path | None = None,
 ) -> RunData:
     """The cached pictures of a data set at `size` (height, width), divided by `split` and seen
     under `task`.
@@ -124,7 +126,7 @@ def prepare(
     dataset = _open(name, options, data_root)
     lookup = None if task is None else task_lookup(task, dataset.class_names)
     parts = divide(name, dataset.all_ids, dataset.splits, split)
-    entry = cached(dataset, size, Path(cache_root))
+    entry = cached(dataset, size, cache_folder(cache_root))
     _check_annotated(dataset, entry)
     splits = {part: _select(entry, dataset.all_ids, parts[part], lookup) for part in parts}
     described = {
@@ -158,6 +160,12 @@ def data_folder(root: str | Path | None) -> Path:
             f"data root {folder} {state}; give --data-root FOLDER or set {DATA_ROOT_VARIABLE}"
         )
     return folder
+
+
+def cache_folder(root: str | Path | None) -> Path:
+    """The folder of decoded pictures: as given, the environment's, or the user's cache."""
+    chosen = root or os.environ.get(CACHE_ROOT_VARIABLE) or pooch.os_cache("losslab")
+    return Path(chosen).expanduser()
 
 
 def _known(name: str) -> type[SegmentationDataset]:

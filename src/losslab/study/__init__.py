@@ -1,6 +1,9 @@
 """Studies: many runs, where they are executed, what they left, and the report on them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from losslab.study.store import load_histories, load_results, load_runs
 
 __all__ = ["load_histories", "load_results", "load_runs"]
 

@@ -72,7 +72,11 @@ def open_executor(
     }
     head = {"cls": Scheduler, "options": {"dashboard": False, "port": 0, "host": "127.0.0.1"}}
     with (
-        SpecCluster(workers=nannies, scheduler=head, silence_logs=logging.ERROR) as cluster,
+        SpecCluster(
+            workers=nannies,
+            scheduler=head,
+            silence_logs=logging.ERROR,  # pyright: ignore[reportArgumentType]  a level, in fact
+        ) as cluster,
         Client(cluster) as client,
     ):
         yield client.get_executor(pure=False)
