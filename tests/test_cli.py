@@ -54,7 +54,7 @@ def test_a_plan_prints_the_runs_and_executes_none(call, tmp_path: Path) -> None:
         (("data", "check", "camvit"), "did you mean 'camvid'"),
         (("data", "fixture", "scenes", "out"), "camvid"),
         (("report", "default"), "no run of 'default' is done"),
-        (("run", "size=[2, 2]"), "size"),
+        (("run", "size=[0, 2]"), "size"),
         (("run", "--device", "tpu"), "device"),
         (("run", "encoder_weights=nope.pt"), "nope.pt"),
     ],
@@ -72,7 +72,7 @@ def test_a_fixture_passes_its_own_check_and_damage_fails_it(
     call, tmp_path: Path, name: str
 ) -> None:
     options = ("--option", "classes=[background, blob, slab]") if name == "folder" else ()
-    assert call("data", "fixture", name, "made", "--count", "2", *options)[0] == 0
+    assert call("data", "fixture", name, "made", "--count", "8", *options)[0] == 0
     check = ("data", "check", name, "--data-root", "made", "--partial", *options)
     code, out, _ = call(*check)
     assert (code, "0 errors" in out) == (0, True), out

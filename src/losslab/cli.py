@@ -59,12 +59,14 @@ def run(
     from losslab.study.dispatch import open_executor
     from losslab.study.run import Settings, check_runs, run_all
     from losslab.study.store import load_results
+    from losslab.training.device import choose_device
 
     given = _mapping(values)
     if not {"epochs", "max_iterations"} & given.keys():
         given["epochs"] = 10
     spec = RunSpec.from_mapping(given)
     settings = Settings(runs, data_root, cache_root, device, threads, time_limit)
+    choose_device(device)
     check_runs([spec], settings)
     with open_executor(workers=1) as executor:
         (outcome,) = run_all([spec], settings, executor, echo=True)
@@ -112,6 +114,7 @@ def study(
     from losslab.study.plan import expand, load_study
     from losslab.study.report import ReportFolders, write_report
     from losslab.study.run import Outcome, Settings, check_runs, default_workers, run_all
+    from losslab.training.device import choose_device
 
     planned = load_study(name, overrides or (), rename=rename)
     specs = expand(planned)
@@ -123,6 +126,8 @@ def study(
         workers, default_threads = (1, None) if on_gpu else default_workers()
         threads = threads or default_threads
     settings = Settings(runs, data_root, cache_root, device, threads, time_limit)
+    if scheduler is None:  # elsewhere there may be devices that this machine has not
+        choose_device(device)
     check_runs(specs, settings)
 
     heard: list[Outcome] = []
@@ -235,7 +240,7 @@ def data_check(
 def data_fixture(
     name: DatasetName,
     directory: Annotated[Path, typer.Argument(help="An empty folder, then a data root.")],
-    count: Annotated[int, typer.Option(min=1, help="Pictures of each split.")] = 4,
+    count: Annotated[int, typer.Option(min=4, help="Pictures, half of them for training.")] = 8,
     options: Options = None,
 ) -> None:
     """Write a small generated copy in a data set's own layout, for tests and rehearsals."""
