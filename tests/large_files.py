@@ -1,4 +1,4 @@
-"""Refuse tracked files that are too large to live in a repository: `python -m tests.large_files`."""
+"""Refuse tracked files that are too large for a repository: `python -m tests.large_files`."""
 
 import subprocess
 import sys

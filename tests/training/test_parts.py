@@ -13,7 +13,7 @@ import torch
 from losslab.errors import SpecError
 from losslab.files import write_atomically, write_json
 from losslab.spec import RunSpec
-from losslab.training.device import autocast, choose_device, pin_allocator
+from losslab.training.device import ask_for_determinism, autocast, choose_device, pin_allocator
 from losslab.training.optimizers import OPTIMIZERS, SCHEDULES, build_optimizer, build_schedule
 from losslab.training.randomness import (
     derived_seed,
@@ -148,3 +148,12 @@ def test_a_signal_that_came_while_blocked_is_delivered_inside() -> None:
         assert signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, set())
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def test_determinism_is_asked_for_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "kept")
+    ask_for_determinism(True)
+    assert torch.are_deterministic_algorithms_enabled()
+    ask_for_determinism(False)
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == "kept"

@@ -1,6 +1,7 @@
 """Where and in which arithmetic a run computes."""
 
 import ctypes
+import os
 import platform
 from contextlib import AbstractContextManager
 from typing import Any
@@ -48,6 +49,19 @@ def pin_allocator() -> bool:
     libc = ctypes.CDLL("libc.so.6")
     wanted = {M_MMAP_THRESHOLD: 2**30, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 2**26}
     return all(libc.mallopt(option, value) == 1 for option, value in wanted.items())
+
+
+def ask_for_determinism(wanted: bool) -> None:
+    """Have torch refuse kernels that are not deterministic; memory it hands out is not cleared for
+    it.
+
+    On a GPU this must come before the first use of cuBLAS, which reads its workspace from the
+    environment then.
+    """
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(wanted)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore
 
 
 def peak_memory(device: torch.device) -> int:

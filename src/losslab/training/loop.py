@@ -26,6 +26,7 @@ from losslab.models import build_model
 from losslab.spec import RunSpec
 from losslab.training.checkpoint import Progress, RunState, load_weights, save_weights
 from losslab.training.device import (
+    ask_for_determinism,
     autocast,
     choose_device,
     describe_machine,
@@ -66,7 +67,7 @@ def train(
         torch.set_num_threads(threads)
     pinned = pin_allocator()
     where = choose_device(device)
-    torch.use_deterministic_algorithms(spec.deterministic)
+    ask_for_determinism(spec.deterministic)
     write_json(run_dir / "spec.json", spec.to_dict())
 
     data = prepare(
