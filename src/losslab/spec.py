@@ -126,6 +126,8 @@ class RunSpec:
         check_model(self.model, encoder=self.encoder, options=self.model_options)
         if (self.epochs is None) == (self.max_iterations is None):
             raise SpecError("give exactly one of epochs and max_iterations")
+        if self.fold and self.split != "folds":
+            raise SpecError(f"fold: {self.fold} needs split 'folds', got {self.split!r}")
         crops = "crop" in self.augmentation
         if crops != (self.crop_size is not None):
             word = "needs" if crops else "takes no"

@@ -221,3 +221,77 @@ def test_unknown_data_set_and_split_are_named(tree):
         open_dataset("foldr", tree)
     with pytest.raises(DataError, match="unknown split 'valid': one of train, val, test, all"):
         opened(tree, "valid")
+
+
+def with_orientation(path, turn):
+    picture = Image.open(path)
+    exif = picture.getexif()
+    exif[0x0112] = turn
+    picture.save(path, exif=exif)
+
+
+@pytest.mark.parametrize("turn", [2, 3, 4])
+def test_a_picture_that_its_exif_record_turns_alone_is_refused(tree, turn):
+    with_orientation(tree / "images" / "p00.png", turn)
+    with pytest.raises(DataError, match="EXIF record turns or mirrors it"):
+        opened(tree)[0]
+
+
+@pytest.mark.parametrize("turn", [2, 3, 4, 5, 6, 7, 8])
+def test_a_label_map_turned_like_its_picture_stays_on_it(tree, turn):
+    for part in ("images", "masks"):
+        with_orientation(tree / part / "p00.png", turn)
+    image, label = opened(tree)[0]
+    plain, plain_label = opened(tree)[1]
+    assert image.shape[:2] == label.shape
+    assert (image.shape == plain.shape) == (turn < 5)
+    flat = np.array(Image.open(tree / "masks" / "p00.png"))
+    assert sorted(label.ravel().tolist()) == sorted(flat.ravel().tolist())
+    assert label[0, 0] != 255 or turn in (5,)  # the void corner has moved
+    assert plain_label[0, 0] == 255
+
+
+def test_a_portrait_with_an_upright_label_map_opens(tree):
+    label = np.array(Image.open(tree / "masks" / "p00.png"))
+    with_orientation(tree / "images" / "p00.png", 6)
+    save(np.rot90(label, -1), tree / "masks" / "p00.png")
+    image, turned = opened(tree)[0]
+    assert image.shape[:2] == turned.shape == (20, 16)
+
+
+def test_a_painted_label_map_of_16_bits_is_refused(tree):
+    values = np.zeros((16, 20), np.uint16)
+    Image.fromarray(values).save(tree / "masks" / "p00.png")
+    with pytest.raises(DataError, match="8 bits a channel"):
+        opened(tree, colours=((0, 0, 0), (9, 9, 9), (8, 8, 8)))[0]
+
+
+def test_masks_of_0_and_255_are_refused_whatever_the_number_of_classes(tree, tmp_path):
+    for path in (tree / "masks").iterdir():
+        save(np.where(np.array(Image.open(path)) == 0, 0, 255), path)
+    with pytest.raises(DataError, match="if 255 is your object"):
+        cached_folder(tree, tmp_path)
+
+
+def test_a_split_without_annotation_is_refused(tree, tmp_path):
+    write_lists(tree, ["p00", "p01"], ["p02"], ["p03"])
+    save(np.full((16, 20), 255), tree / "masks" / "p03.png")
+    with pytest.raises(DataError, match="no pixel of the test split is annotated"):
+        cached_folder(tree, tmp_path, SplitOptions())
+
+
+def test_a_class_called_mean_is_refused(tree):
+    with pytest.raises(DataError, match="'mean' is what tables call"):
+        opened(tree, classes=("a", "mean", "b"))
+
+
+def cached_folder(tree, tmp_path, split=SplitOptions(rule="fractions")):  # noqa: B008
+    return prepare(
+        "folder",
+        options={},
+        task=None,
+        split=split,
+        size=(16, 20),
+        data_root=tree,
+        cache_root=tmp_path / "cache",
+    )

@@ -134,6 +134,7 @@ def test_the_default_study_has_six_losses_and_three_seeds() -> None:
         ({"augmentation": "crop_flip"}, "needs crop_size"),
         ({"crop_size": [8, 8]}, "takes no crop_size"),
         ({"split": "folds", "fold": 7}, "fold"),
+        ({"fold": 1}, "fold: 1 needs split 'folds'"),
         ({"split": "fractions", "split_fractions": [0.5, 0.5, 0.5]}, "sum to 1"),
         ({"size": [0, 3]}, "size"),
         ({"size": [64]}, "size"),

@@ -135,6 +135,11 @@ def check_class_names(names: tuple[str, ...], where: str) -> None:
                 f"folder {where}: {name!r} is no class name: not empty, no space around it, no "
                 "'+', not beginning with 'not '"
             )
+        if name == "mean":
+            raise DataError(
+                f"folder {where}: 'mean' is what tables call the mean over classes; rename the "
+                "class"
+            )
         if names.count(name) > 1:
             raise DataError(f"folder {where}: class {name!r} is named twice; rename one")
 

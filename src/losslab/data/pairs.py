@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SegmentationDataset
-from losslab.data.pictures import SUFFIXES, read_image, shown
+from losslab.data.pictures import SUFFIXES, orientation, read_image, shown
 from losslab.data.problems import FileProblem, Report
 
 
@@ -63,6 +63,7 @@ class PairedFiles(SegmentationDataset):
                 f"{_size(image)} (width x height)",
                 "export both at the same size",
             )
+        _check_upright(pair, label.shape)
         self.check_size(pair, label.shape)
         highest = len(self._all_classes) - 1
         strange = np.unique(label[(label > highest) & (label != IGNORE_INDEX)]).tolist()
@@ -81,6 +82,21 @@ class PairedFiles(SegmentationDataset):
     def content(self, digests: Any) -> dict[str, Any]:
         files = [[p.id, p.split, digests(p.image), digests(p.label)] for p in self.pairs]
         return {"classes": list(self._all_classes), "rules": self.rules(), "files": files}
+
+
+def _check_upright(pair: Pair, shape: tuple[int, ...]) -> None:
+    """A picture that its EXIF record turns, and a label map without that record: which way round
+    the label map lies can be seen only where turning swaps two different sides.
+    """
+    turn = orientation(pair.image)
+    swaps_sides = turn >= 5 and shape[0] != shape[1]
+    if turn != 1 and not swaps_sides and orientation(pair.label) != turn:
+        raise FileProblem(
+            pair.image,
+            f"its EXIF record turns or mirrors it (orientation {turn}) and that of {pair.label} "
+            "does not, so the two may not lie alike",
+            "turn the pixels themselves and drop the record, e.g. with `exiftran -a`",
+        )
 
 
 def need_folder(folder: Path, remedy: str) -> Path:

@@ -19,6 +19,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 INDEX_MODES = ("L", "P", "1", "I", "I;16")
 DAMAGED = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
 
+ORIENTATION_TAG = 0x0112
+
 Decoded = TypeVar("Decoded")
 
 
@@ -48,7 +50,7 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "h w"]:
                 f"one is of mode {picture.mode!r}",
                 "save it as 8-bit grey, or list the classes' colours if it is painted",
             )
-        values = np.array(picture)
+        values = np.array(ImageOps.exif_transpose(picture))
         if values.size and not 0 <= int(values.min()) <= int(values.max()) <= IGNORE_INDEX:
             raise FileProblem(
                 path,
@@ -64,7 +66,17 @@ def read_colours(
     path: Path, colours: Sequence[tuple[int, int, int]], void: tuple[int, int, int] | None
 ) -> UInt8[np.ndarray, "h w"]:
     """The label map of a file that paints each class in its colour; `void` is that of void."""
-    packed = _opened(path, lambda picture: _pack(np.array(picture.convert("RGB"))))
+
+    def decode(picture: Image.Image) -> np.ndarray:
+        if picture.mode.startswith(("I", "F")):
+            raise FileProblem(
+                path,
+                f"a painted label map has 8 bits a channel, this one is of mode {picture.mode!r}",
+                "save it as 8-bit RGB",
+            )
+        return _pack(np.array(ImageOps.exif_transpose(picture).convert("RGB")))
+
+    packed = _opened(path, decode)
     table = {code: index for index, code in enumerate(_pack(np.array(colours)).tolist())}
     if void is not None:
         table[_pack(np.array([void])).item()] = IGNORE_INDEX
@@ -79,6 +91,11 @@ def read_colours(
         )
     lookup = np.array([table[value] for value in found.tolist()], dtype=np.uint8)
     return lookup[inverse].reshape(packed.shape)
+
+
+def orientation(path: Path) -> int:
+    """How the file's EXIF record asks to turn or mirror its pixels: 1 to 8, 1 for not at all."""
+    return _opened(path, lambda picture: int(picture.getexif().get(ORIENTATION_TAG, 1)))
 
 
 def shown(items: Iterable[object], limit: int = 3) -> str:

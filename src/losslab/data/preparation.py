@@ -129,6 +129,12 @@ def prepare(
     entry = cached(dataset, size, cache_folder(cache_root))
     _check_annotated(dataset, entry)
     splits = {part: _select(entry, dataset.all_ids, parts[part], lookup) for part in parts}
+    for part, chosen in splits.items():
+        if not (chosen.labels != IGNORE_INDEX).any():
+            raise DataError(
+                f"{name}: no pixel of the {part} split is annotated; divide the pictures in "
+                "another way or annotate some"
+            )
     described = {
         "pictures": entry.fingerprint,
         "task": task,
@@ -180,11 +186,11 @@ def _open(name: str, options: Mapping[str, Any], root: str | Path | None) -> Seg
 
 
 def _check_annotated(dataset: SegmentationDataset, entry: CacheEntry) -> None:
-    """Two classes of which one never occurs, beside void: nearly always masks of 0 and 255."""
+    """One class and void, and no other class: nearly always masks of 0 and 255."""
     annotated = sum(count > 0 for count in entry.histogram[:IGNORE_INDEX])
     if annotated == 0:
         raise DataError(f"{dataset.name}: no pixel is annotated; every label is {IGNORE_INDEX}")
-    if annotated == 1 and dataset.num_classes == 2 and entry.histogram[IGNORE_INDEX]:
+    if annotated == 1 and entry.histogram[IGNORE_INDEX]:
         raise DataError(
             f"{dataset.name}: the label maps hold one class and {IGNORE_INDEX}, which means "
             "void; if 255 is your object, "

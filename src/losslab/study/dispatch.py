@@ -64,7 +64,7 @@ def open_executor(
             "options": {
                 "nthreads": 1,
                 "memory_limit": 0,  # runs are processes of their own
-                "silence_logs": logging.ERROR,
+                "silence_logs": logging.CRITICAL,  # a closing cluster logs lost heartbeats
                 "env": {"CUDA_VISIBLE_DEVICES": str(index)} if gpus else {},
             },
         }
