@@ -1,5 +1,6 @@
 """The command line: `losslab run | study | report | data | list`."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -111,9 +112,16 @@ def study(
     from tqdm import tqdm
 
     from losslab.study.dispatch import open_executor
-    from losslab.study.plan import expand, load_study
+    from losslab.study.plan import check_report, expand, load_study
     from losslab.study.report import ReportFolders, write_report
-    from losslab.study.run import Outcome, Settings, check_runs, default_workers, run_all
+    from losslab.study.run import (
+        Outcome,
+        Settings,
+        available_cores,
+        check_runs,
+        check_writable,
+        run_all,
+    )
     from losslab.training.device import choose_device
 
     planned = load_study(name, overrides or (), rename=rename)
@@ -121,14 +129,21 @@ def study(
     if plan:
         typer.echo("\n".join(spec.run_id for spec in specs))
         return
-    if workers is None:
-        on_gpu = gpus or scheduler or device.startswith("cuda")
-        workers, default_threads = (1, None) if on_gpu else default_workers()
-        threads = threads or default_threads
+    if report:
+        check_report(planned, specs)
+    if gpus and workers:
+        raise StudyError("--gpus and --workers: give one of them; each GPU is one worker")
+    # elsewhere there may be devices that this machine has not
+    on_cpu = not gpus and scheduler is None and choose_device(device).type == "cpu"
+    if on_cpu:
+        threads = threads or 1  # one-thread runs side by side beat one run over all cores
+    workers = workers or (available_cores() if on_cpu else 1)
     settings = Settings(runs, data_root, cache_root, device, threads, time_limit)
-    if scheduler is None:  # elsewhere there may be devices that this machine has not
-        choose_device(device)
     check_runs(specs, settings)
+    folders = ReportFolders.of(planned.name, runs=runs)
+    if report:
+        for folder in (folders.figures, folders.reports):
+            check_writable(folder, "call losslab in a folder that can be written")
 
     heard: list[Outcome] = []
     with tqdm(total=len(specs), unit="run", disable=not sys.stderr.isatty()) as bar:
@@ -148,7 +163,6 @@ def study(
 
     bad = [outcome for outcome in outcomes if outcome.status != "finished"]
     if report and len(bad) < len(outcomes):
-        folders = ReportFolders.of(planned.name, runs=runs)
         for path in write_report(planned, [o.run_id for o in outcomes], runs, folders):
             typer.echo(f"wrote {path}")
     if bad:
@@ -291,9 +305,18 @@ def _mapping(texts: list[str] | None) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the command line; an error that the user can act on is one line and exit status 2."""
+    """Run the command line; an error that the user can act on is one line and exit status 2.
+
+    SIGTERM ends it with status 143, after the runs it started have saved their state.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         app()
     except LosslabError as error:
         typer.echo(f"losslab: {error}", err=True)
+        raise SystemExit(2) from None
+    except OSError as error:
+        typer.echo(
+            f"losslab: {error}; check the path, its permissions and the space left", err=True
+        )
         raise SystemExit(2) from None

@@ -1,12 +1,13 @@
 """Studies as data: what a YAML file means and what it may not say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from losslab.errors import LosslabError, SpecError, StudyError
 from losslab.spec import RunSpec
-from losslab.study.plan import expand, find_study, load_study, read_yaml, study_names
+from losslab.study.plan import check_report, expand, find_study, load_study, read_yaml, study_names
 
 TEXT = """
 name: small
@@ -47,8 +48,56 @@ def test_numbers_are_read_as_yaml_1_2_writes_them(text: str, value: object) -> N
 
 def test_an_override_of_a_fixed_value_makes_another_study(study_file: Path) -> None:
     study = load_study(str(study_file), ["epochs=5"])
-    assert study.name == "small-5"
+    assert study.name == "small-epochs-5"
     assert {spec.epochs for spec in expand(study)} == {5}
+
+
+def test_different_overrides_write_different_reports(study_file: Path) -> None:
+    long = "dataset_options={train: 100, val: 50, test: 5"
+    names = {
+        load_study(str(study_file), [text]).name
+        for text in ("lr=1e-2", "weight_decay=1e-2", long + "0}", long + "1}")
+    }
+    assert len(names) == 4
+    assert all(len(name) < 45 for name in names)
+
+
+def test_the_baseline_is_known_by_any_spelling_and_must_be_among_the_losses(
+    study_file: Path,
+) -> None:
+    text = TEXT.replace("[ce, iou]", "[ce+dice, iou]")
+    study_file.write_text(text + "report: {baseline: 'ce + 1*dice'}\n")
+    study = load_study(str(study_file))
+    check_report(study, expand(study))
+    for change, message in (("[iou]", "baseline"), ("[ce+dice]", "two losses or more")):
+        other = replace(study, grid={"loss": [change.strip("[]")]})
+        with pytest.raises(StudyError, match=message):
+            check_report(other, expand(other))
+
+
+def test_a_study_without_runs_is_refused(study_file: Path) -> None:
+    with pytest.raises(StudyError, match="has no run"):
+        expand(load_study(str(study_file), ["loss=[]"]))
+
+
+@pytest.mark.parametrize("change", [("when: {loss", "when: {los"), ("set: {lr", "set: {rl")])
+def test_a_misspelt_field_of_an_exception_is_refused(
+    study_file: Path, change: tuple[str, str]
+) -> None:
+    study_file.write_text(TEXT.replace(*change))
+    with pytest.raises(StudyError, match="unknown field"):
+        load_study(str(study_file))
+
+
+@pytest.mark.parametrize("text", ["no", "yes", "2020-01-02", "on"])
+def test_words_and_dates_stay_texts(text: str) -> None:
+    assert read_yaml(text, "here") == text
+
+
+def test_a_study_that_is_not_text_is_refused(study_file: Path) -> None:
+    study_file.write_bytes(b"name: \xff\xfe")
+    with pytest.raises(StudyError, match="UTF-8"):
+        load_study(str(study_file))
 
 
 def test_an_override_of_an_axis_replaces_the_axis(study_file: Path) -> None:

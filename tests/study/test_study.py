@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from losslab.errors import StudyError
 from losslab.spec import RunSpec
-from losslab.study import load_histories, load_results, load_runs
+from losslab.study import dispatch, load_histories, load_results, load_runs
 from losslab.study.dispatch import open_executor, run_process
 from losslab.study.execute import DIVERGED, LOCKED, TERMINATED
 from losslab.study.plan import Report, Study, expand
@@ -123,12 +123,8 @@ def test_the_reports_numbers_are_those_of_the_counts(
     for mean in means.values():
         assert f"{mean:.1f}" in text
     table = pd.read_csv(folders.reports / "tables" / "differences.csv").set_index("loss")
-    # tables hold fractions or percent: whichever, the difference is the counts'
-    difference = table.loc["iou", "difference"]
-    expected = means["iou"] - means["ce"]
-    assert difference == pytest.approx(expected / 100, abs=1e-6) or difference == pytest.approx(
-        expected, abs=0.06
-    )
+    expected = (means["iou"] - means["ce"]) / 100
+    assert table.loc["iou", "difference"] == pytest.approx(expected, abs=1e-12)
     for name in re.findall(r"\]\((.+?\.png)\)", text):
         assert (folders.reports / name).resolve().is_file(), name
     assert re.search(r"\]\(.+?\.png\)", text)
@@ -232,6 +228,56 @@ def test_sigterm_saves_the_state_and_exits_143_and_the_run_then_resumes(
     wait_for(lambda: _iterations(run_dir) > saved["iterations"])
     again.send_signal(signal.SIGTERM)
     assert again.wait(60) == TERMINATED
+
+
+@pytest.mark.parametrize("delay", [0.3, 1.5, 3.0])
+def test_sigterm_while_a_run_starts_up_stops_it_too(
+    delay: float, tmp_path: Path, cache: Path
+) -> None:
+    run_dir = prepare_run(tmp_path, **LONG)
+    process = start(run_dir, cache)
+    time.sleep(delay)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) in (TERMINATED, -signal.SIGTERM)
+    assert not (run_dir / "done.json").exists()
+
+
+def test_sigterm_to_a_study_waits_until_its_runs_have_saved_their_state(
+    tmp_path: Path, cache: Path
+) -> None:
+    fields = json.dumps({**FIXED, **LONG})
+    (tmp_path / "long.yaml").write_text(f"name: long\nquestion: How?\nfixed: {fields}\n")
+    command = [sys.executable, "-c", "from losslab.cli import main; main()", "study", "long.yaml"]
+    options = ["--no-report", "--device", "cpu", "--cache-root", str(cache), "--workers", "1"]
+    study = subprocess.Popen([*command, *options], cwd=tmp_path)
+    wait_for(lambda: list(tmp_path.glob("runs/*/last.pt")))
+    study.send_signal(signal.SIGTERM)
+    assert study.wait(120) == TERMINATED
+    (failed,) = tmp_path.glob("runs/*/failed.json")
+    assert "the state is saved" in json.loads(failed.read_text())["reason"]
+
+
+def test_a_finished_run_of_other_data_is_not_passed_off_as_this_one(
+    tmp_path: Path, cache: Path
+) -> None:
+    (run_id,) = smoke_runs(tmp_path, losses=("ce",), seeds=1)
+    spec = RunSpec(**SMALLEST)
+    assert spec.run_id == run_id
+    check_runs([spec], Settings(tmp_path, cache_root=cache))
+    facts = json.loads((tmp_path / run_id / "run.json").read_text())
+    facts["dataset"]["fingerprint"] = "other"
+    (tmp_path / run_id / "run.json").write_text(json.dumps(facts))
+    with pytest.raises(StudyError, match=r"made from other data.*another --runs"):
+        check_runs([spec], Settings(tmp_path, cache_root=cache))
+
+
+def test_gpus_are_those_that_the_environment_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
+    assert dispatch._visible_gpus(2) == ["5", "6"]
+    with pytest.raises(StudyError, match="shows only 2"):
+        dispatch._visible_gpus(3)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert dispatch._visible_gpus(2) == ["0", "1"]
 
 
 def test_a_run_in_progress_is_locked_against_a_second_process(tmp_path: Path, cache: Path) -> None:

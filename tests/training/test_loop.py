@@ -17,7 +17,7 @@ from losslab.metrics import score
 from losslab.spec import RunSpec
 from losslab.study.smoke import SMALLEST
 from losslab.training import evaluate, loop, train
-from losslab.training.pictures import Pictures
+from losslab.training.pictures import fit
 
 Train = Callable[..., tuple[dict[str, Any], Path]]
 
@@ -137,7 +137,7 @@ def test_patience_ends_a_run_that_does_not_get_better(
     trained: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([0.3, 0.5, 0.4, 0.5, 0.4, 0.9])
-    monkeypatch.setattr(loop, "_dataset_means", lambda counts: {"iou": next(scores)})
+    monkeypatch.setattr(loop, "dataset_means", lambda counts: {"iou": next(scores)})
     facts, _ = trained(epochs=6, patience=2)
     assert facts["stopped_early"]
     assert (facts["epochs"], facts["best_epoch"]) == (4, 2)
@@ -158,7 +158,7 @@ def test_the_best_epoch_is_tested_unless_the_last_is_asked_for(
         scores = iter([0.9, 0.1])
         with monkeypatch.context() as patch:
             patch.setattr(
-                loop, "_dataset_means", lambda counts, scores=scores: {"iou": next(scores)}
+                loop, "dataset_means", lambda counts, scores=scores: {"iou": next(scores)}
             )
             trained(selection=selection)
     best, last = tested
@@ -213,9 +213,39 @@ def test_pictures_that_do_not_fit_on_the_device_stay_in_the_cache(
         labels=np.zeros((2, 8, 8), np.uint8),
         ids=["a", "b"],
     )
-    assert Pictures(split, torch.device("cpu")).resident
-    monkeypatch.setattr("losslab.training.pictures.RESIDENT_SHARE", 0.0)
-    assert not Pictures(split, torch.device("cpu")).resident
+    assert fit([split], torch.device("cpu"))
+    monkeypatch.setattr("losslab.training.pictures.RESIDENT_SHARE", {"cpu": 0.0})
+    assert not fit([split], torch.device("cpu"))
+
+
+def test_a_network_that_blows_up_on_an_epochs_last_step_has_diverged(trained: Train) -> None:
+    facts, folder = trained(epochs=1, batch_size=16, lr=1e10, optimizer="sgd")
+    assert facts["status"] == "diverged"
+    assert "validation loss became" in facts["reason"]
+    assert not (folder / "counts.parquet").exists()
+
+
+def test_a_folder_with_the_state_of_another_spec_is_refused(trained: Train, cache: Path) -> None:
+    _, folder = trained()
+    with pytest.raises(StudyError, match="another loss, lr; give this run a folder of its own"):
+        train(RunSpec(**SMALLEST, loss="iou", lr=0.5), folder, cache_root=cache)
+
+
+def test_a_state_that_saw_other_pictures_is_refused(trained: Train, cache: Path) -> None:
+    _, folder = trained()
+    state = torch.load(folder / "last.pt", weights_only=True)
+    torch.save({**state, "data": "other"}, folder / "last.pt")
+    with pytest.raises(StudyError, match=r"trained on other data.*delete the run's folder"):
+        train(RunSpec(**SMALLEST), folder, cache_root=cache)
+
+
+def test_the_step_time_counts_the_steps_that_were_done(
+    trained: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts, folder = trained(epochs=None, max_iterations=1)
+    (seconds,) = history_of(folder)["step_seconds"]
+    assert facts["step_seconds"] == seconds
+    assert facts["images_per_second"] == pytest.approx(4 / seconds)
 
 
 @pytest.fixture(autouse=True)

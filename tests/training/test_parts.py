@@ -24,6 +24,8 @@ from losslab.training.randomness import (
 )
 from losslab.training.stop import StopRequest
 
+CPU = torch.device("cpu")
+
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "state"
@@ -58,9 +60,9 @@ def test_named_generators_do_not_depend_on_each_other() -> None:
 
 def test_global_states_survive_a_weights_only_file(tmp_path: Path) -> None:
     seed_everything(5)
-    torch.save(global_states(), tmp_path / "states.pt")
+    torch.save(global_states(CPU), tmp_path / "states.pt")
     drawn = (torch.rand(2).tolist(), np.random.rand(), random.random())  # noqa: NPY002
-    restore_global_states(torch.load(tmp_path / "states.pt", weights_only=True))
+    restore_global_states(torch.load(tmp_path / "states.pt", weights_only=True), CPU)
     assert drawn == (torch.rand(2).tolist(), np.random.rand(), random.random())  # noqa: NPY002
 
 

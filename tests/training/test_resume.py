@@ -32,7 +32,7 @@ WITH_DROPOUT = RunSpec(
     optimizer="sgd",
     selection="last",
 )
-TIMES = {"seconds", "train_seconds"}
+TIMES = {"seconds", "step_seconds"}
 
 
 class Killed(Exception):
@@ -129,6 +129,8 @@ def assert_same_run(one: Path, other: Path) -> None:
     pd.testing.assert_frame_equal(*kept, check_exact=True)
     counts = [pd.read_parquet(run / "counts.parquet") for run in (one, other)]
     pd.testing.assert_frame_equal(*counts, check_exact=True)
+    names = [sorted(path.name for path in (run / "samples").iterdir()) for run in (one, other)]
+    assert names[0] == names[1] != []
     for sample in (one / "samples").iterdir():
         assert sample.read_bytes() == (other / "samples" / sample.name).read_bytes(), sample.name
 
@@ -178,6 +180,20 @@ def test_dropout_goes_on_with_the_same_draws_after_a_stop(
     torch.rand(7)  # whatever happened to the global state meanwhile
     train(WITH_DROPOUT, tmp_path, cache_root=cache)
     assert_same_run(whole[WITH_DROPOUT.run_id], tmp_path)
+
+
+def test_a_stop_while_testing_leaves_the_last_state_and_not_the_best_weights(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = iter([0.9, 0.1] * 2)
+    monkeypatch.setattr(loop, "dataset_means", lambda counts: {"iou": next(values)})
+    train(PLAIN, tmp_path / "whole", cache_root=cache)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "StopRequest", Cut(LOOKS, kill=False))
+        with pytest.raises(Terminated, match="while testing"):
+            train(PLAIN, tmp_path / "cut", cache_root=cache)
+    train(PLAIN, tmp_path / "cut", cache_root=cache)
+    assert_same_run(tmp_path / "whole", tmp_path / "cut")
 
 
 def test_a_run_interrupted_twice_resumes_bit_identical(

@@ -5,6 +5,7 @@ All of these are a `concurrent.futures.Executor` to the rest. A task starts one 
 and waits for it, so a worker is one place at which a run can be: a share of the cores, or a GPU.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -17,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from losslab.errors import StudyError
 from losslab.study.execute import DIVERGED, FINISHED, GRACE_SECONDS, LOCKED, TERMINATED
 
@@ -25,6 +28,7 @@ OUTCOMES = {
     DIVERGED: "diverged",
     LOCKED: "locked",
     TERMINATED: "terminated",
+    -signal.SIGTERM: "terminated",  # before it could handle the signal
 }
 
 
@@ -65,12 +69,13 @@ def open_executor(
                 "nthreads": 1,
                 "memory_limit": 0,  # runs are processes of their own
                 "silence_logs": logging.CRITICAL,  # a closing cluster logs lost heartbeats
-                "env": {"CUDA_VISIBLE_DEVICES": str(index)} if gpus else {},
+                "env": {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {},
             },
         }
-        for index in range(gpus or workers)
+        for index, gpu in enumerate(_visible_gpus(gpus) if gpus else [""] * workers)
     }
-    head = {"cls": Scheduler, "options": {"dashboard": False, "port": 0, "host": "127.0.0.1"}}
+    local = {"dashboard": False, "dashboard_address": ":0", "port": 0, "host": "127.0.0.1"}
+    head = {"cls": Scheduler, "options": local}
     with (
         SpecCluster(
             workers=nannies,
@@ -128,6 +133,37 @@ def run_process(
         if not timed_out
         else f"stopped after the time limit of {time_limit:g} s",
     }
+
+
+def stop_runs() -> None:
+    """Have all runs that this process started, directly or not, save their state and end."""
+    runs = [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if "losslab.study.execute" in _command(child)
+    ]
+    for run in runs:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            run.send_signal(signal.SIGTERM)
+    psutil.wait_procs(runs, timeout=GRACE_SECONDS + 10)
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _visible_gpus(count: int) -> list[str]:
+    """The first `count` GPUs that this process may use, by the names that CUDA gives them."""
+    inherited = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = [str(i) for i in range(count)] if inherited is None else inherited.split(",")
+    if count > len(names):
+        raise StudyError(
+            f"--gpus {count}: CUDA_VISIBLE_DEVICES={inherited!r} shows only {len(names)}"
+        )
+    return names[:count]
 
 
 def _stop(process: subprocess.Popen) -> int:

@@ -38,9 +38,9 @@ def main(arguments: list[str]) -> int:
 
     try:
         with FileLock(run_dir / ".lock", timeout=0):
+            (run_dir / "failed.json").unlink(missing_ok=True)
             status, outcome = _execute(run_dir, settings, stopper)
             if status in (FINISHED, DIVERGED):
-                (run_dir / "failed.json").unlink(missing_ok=True)
                 write_json(run_dir / "done.json", outcome)
             else:
                 write_json(run_dir / "failed.json", outcome)
@@ -67,9 +67,11 @@ def _execute(
     started = time.time()
     spec = json.loads((run_dir / "spec.json").read_text())
     parameters = {**spec, "run_dir": str(run_dir), **settings}
-    outcome = {"status": "failed", "reason": None}
+    outcome: dict[str, Any] = {"status": "failed", "reason": "stopped before it began"}
     status = FAILED
     try:
+        if stopper.stopped:
+            return TERMINATED, outcome
         execute_notebook(find_template("train"), run_dir / "run.ipynb", parameters, log=sys.stdout)
         outcome = {
             k: v for k, v in json.loads((run_dir / "run.json").read_text()).items() if k in outcome
@@ -107,12 +109,15 @@ class _Stopper:
 
         signal.sigwait(self.SIGNALS)
         self.stopped = True
-        children = psutil.Process(os.getpid()).children(recursive=True)
-        for child in children:
-            _send(child, signal.SIGTERM)
-        _, alive = psutil.wait_procs(children, timeout=GRACE_SECONDS)
-        for child in alive:
-            _send(child, signal.SIGKILL)
+        told: set[int] = set()
+        end = time.monotonic() + GRACE_SECONDS
+        while True:  # a kernel may be only about to start
+            late = time.monotonic() > end
+            for child in psutil.Process().children(recursive=True):
+                if late or child.pid not in told:
+                    told.add(child.pid)
+                    _send(child, signal.SIGKILL if late else signal.SIGTERM)
+            time.sleep(0.2)
 
 
 def _end_with_parent(parent: int) -> None:

@@ -4,10 +4,11 @@ papermill accepts misspelt parameter names and runs the default instead, and wri
 notebook as code: names are therefore compared with the template's before anything runs.
 """
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, TextIO
 
 import papermill
@@ -73,7 +74,7 @@ def execute_notebook(
     papermill's own error where a cell fails.
     """
     check_parameters(template, parameters)
-    with TemporaryDirectory(prefix="losslab-") as folder:
+    with TemporaryDirectory(prefix="losslab-", dir=_short_folder()) as folder:
         # without a connection file of its own a kernel opens "kernel-ipc-1" where others do too
         kernel = {"transport": "ipc", "connection_file": str(Path(folder) / "kernel.json")}
         papermill.execute_notebook(
@@ -86,6 +87,11 @@ def execute_notebook(
             config=Config({"KernelManager": kernel}),
             extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # it reports its own shutdown
         )
+
+
+def _short_folder() -> str | None:
+    """A folder whose sockets' paths stay under the 107 characters that they may have."""
+    return "/tmp" if len(gettempdir()) > 70 and os.access("/tmp", os.W_OK) else None
 
 
 def failure_reason(error: PapermillExecutionError) -> str:

@@ -1,5 +1,6 @@
 """A study as data: fixed values, a grid of axes, exceptions, and what its report compares."""
 
+import hashlib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from losslab.errors import StudyError, unknown
+from losslab.losses import canonical
 from losslab.spec import RunSpec
 
 STRICT = ConfigDict(extra="forbid", strict=True)
@@ -58,6 +60,8 @@ def expand(study: Study) -> list[RunSpec]:
             if all(run.get(key) == value for key, value in exception.when.items()):
                 run |= exception.set
         specs.append(RunSpec.from_mapping(run))
+    if not specs:
+        raise StudyError(f"study {study.name!r} has no run: an axis of its grid is empty")
     return specs
 
 
@@ -94,7 +98,11 @@ def load_study(name: str, overrides: Sequence[str] = (), *, rename: str | None =
     values are appended to its name, so that it writes its own report.
     """
     path = find_study(name)
-    content = read_yaml(path.read_text(), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path} cannot be read ({error}); save it as UTF-8 text") from error
+    content = read_yaml(text, str(path))
     if not isinstance(content, Mapping):
         raise StudyError(f"{path}: a study is a mapping with name, question, fixed and grid")
     try:
@@ -103,6 +111,11 @@ def load_study(name: str, overrides: Sequence[str] = (), *, rename: str | None =
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise StudyError(f"{path}: {place}: {first['msg']}, got {first['input']!r}") from None
+    for keys in (study.fixed, study.grid, *(k for e in study.exceptions for k in (e.when, e.set))):
+        for key in keys:
+            if key not in RunSpec.field_names():
+                raise StudyError(f"{path}: " + unknown("field", key, RunSpec.field_names()))
+    report = replace(study.report, baseline=canonical(study.report.baseline))
     fixed, grid, suffix = dict(study.fixed), dict(study.grid), []
     for text in overrides:
         key, equals, value_text = text.partition("=")
@@ -113,7 +126,7 @@ def load_study(name: str, overrides: Sequence[str] = (), *, rename: str | None =
             grid[key] = value if isinstance(value, list) else [value]
         else:
             fixed[key] = value
-        suffix.append(re.sub(r"[^a-z0-9.]+", "-", value_text.lower()).strip("-")[:32])
+        suffix.append(_suffix(text))
     new_name = rename or "-".join([study.name, *suffix])
     if not re.fullmatch(r"[a-z][a-z0-9._-]*", new_name):
         raise StudyError(
@@ -121,15 +134,36 @@ def load_study(name: str, overrides: Sequence[str] = (), *, rename: str | None =
             "and '-' only, "
             f"a letter first; give another with --name"
         )
-    return replace(study, name=new_name, fixed=fixed, grid=grid)
+    return replace(study, name=new_name, fixed=fixed, grid=grid, report=report)
+
+
+def check_report(study: Study, specs: Sequence[RunSpec]) -> None:
+    """Raise `StudyError` where the runs cannot make the comparison that the report wants."""
+    losses = {spec.loss for spec in specs}
+    if study.report.baseline not in losses:
+        raise StudyError(
+            f"report: the baseline {study.report.baseline!r} is none of the study's losses "
+            f"({', '.join(sorted(losses))}); add it to the grid, or name another"
+        )
+    if len(losses) < 2:
+        raise StudyError("report: a comparison needs two losses or more; or give --no-report")
+
+
+def _suffix(text: str) -> str:
+    """A `key=value` as part of a folder's name; one that is long keeps its start and a digest."""
+    slug = re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")
+    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
+    return slug if len(slug) <= 32 else f"{slug[:25].rstrip('-')}-{digest}"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's numbers: 1e-4 is one, which PyYAML reads as a text; and no key twice."""
+    """YAML 1.2's scalars: 1e-4 is a number, which PyYAML reads as a text, `no` a text and not
+    false, 2020-01-01 a text and not a date; and no key twice.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = {str(key) for key in keys if keys.count(key) > 1}
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = {key for key in keys if keys.count(key) > 1}
         if twice:
             raise yaml.constructor.ConstructorError(
                 None, None, f"{', '.join(sorted(twice))} stands twice", node.start_mark
@@ -137,8 +171,14 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+_FLOAT, _BOOL = "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, rule) for tag, rule in rules if tag not in (_BOOL, "tag:yaml.org,2002:timestamp")]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOL, re.compile(r"^(true|True|false|False)$"), list("tTfF"))
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
+    _FLOAT,
     re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
     list("-+.0123456789"),
 )
@@ -148,7 +188,7 @@ def read_yaml(text: str, place: str) -> Any:
     """A YAML value; raises `StudyError` naming the place for a text that is none."""
     try:
         return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise StudyError(
             f"{place}: not readable as YAML: {' '.join(str(error).split())}"
         ) from error

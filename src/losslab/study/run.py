@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from losslab.data import prepare
@@ -12,9 +13,9 @@ from losslab.errors import StudyError
 from losslab.files import write_json
 from losslab.models import find_weights
 from losslab.spec import RunSpec
-from losslab.study.dispatch import run_process
+from losslab.study.dispatch import run_process, stop_runs
 from losslab.study.notebooks import check_parameters, find_template
-from losslab.study.store import is_done, read_done
+from losslab.study.store import is_done, read_done, read_fingerprint
 
 
 @dataclass(frozen=True)
@@ -60,22 +61,14 @@ def check_runs(specs: Sequence[RunSpec], settings: Settings) -> None:
         raise StudyError("the study holds the same run twice; look at its grid and exceptions")
     parameters = {*RunSpec.field_names(), "run_dir", *settings.for_notebook()}
     check_parameters(find_template("train"), parameters, complete=True)
-    try:
-        settings.runs.mkdir(parents=True, exist_ok=True)
-        probe = settings.runs / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise StudyError(
-            f"{settings.runs} cannot be written ({error}); choose another folder with --runs"
-        ) from error
-    checked = []
+    check_writable(settings.runs, "choose another folder with --runs")
+    fingerprints: list[tuple[Any, str]] = []
     for spec in specs:
         find_weights(spec.encoder, spec.encoder_weights)
         data = (spec.dataset, spec.dataset_options, spec.task, spec.split_options(), spec.size)
-        if data not in checked:
-            checked.append(data)
-            prepare(
+        known = [fingerprint for other, fingerprint in fingerprints if other == data]
+        if not known:
+            prepared = prepare(
                 spec.dataset,
                 options=spec.dataset_options,
                 task=spec.task,
@@ -84,6 +77,29 @@ def check_runs(specs: Sequence[RunSpec], settings: Settings) -> None:
                 data_root=settings.data_root,
                 cache_root=settings.cache_root,
             )
+            known = [prepared.fingerprint]
+            fingerprints.append((data, prepared.fingerprint))
+        _check_same_data(settings.runs / spec.run_id, known[0])
+
+
+def check_writable(folder: Path, remedy: str) -> None:
+    """Raise `StudyError` naming the folder unless a file can be written into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=folder) as probe:
+            probe.write(bytes(4096))
+            probe.flush()
+    except OSError as error:
+        raise StudyError(f"{folder} cannot be written ({error}); free space or {remedy}") from error
+
+
+def _check_same_data(run_dir: Path, fingerprint: str) -> None:
+    """A finished run belongs to this study only if it was made from the same pictures."""
+    if is_done(run_dir) and read_fingerprint(run_dir) != fingerprint:
+        raise StudyError(
+            f"{run_dir} was made from other data: pictures, labels or their division have changed "
+            f"since; delete the folder or choose another --runs"
+        )
 
 
 def run_all(
@@ -120,20 +136,19 @@ def run_all(
             outcome = _ended(futures[future], future)
             outcomes[outcome.run_id] = outcome
             tell(outcome)
-    except KeyboardInterrupt:
+    except BaseException:  # Ctrl-C or SIGTERM: what runs saves its state, what waits is not begun
         for future in futures:
             future.cancel()
+        stop_runs()
         raise
     return [outcomes[spec.run_id] for spec in specs]
 
 
-def default_workers() -> tuple[int, int]:
-    """Workers and threads of each for this machine: one-thread runs side by side are faster than
-    one run over all cores.
-    """
-    return len(os.sched_getaffinity(0)) if hasattr(
-        os, "sched_getaffinity"
-    ) else os.cpu_count() or 1, 1
+def available_cores() -> int:
+    """CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _skipped(run_dir: Path) -> Outcome:

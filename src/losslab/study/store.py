@@ -24,6 +24,11 @@ def read_done(run_dir: Path) -> dict[str, Any]:
     return _read_json(run_dir / "done.json")
 
 
+def read_fingerprint(run_dir: Path) -> str:
+    """SHA-256 of the data that a done run was made from."""
+    return _read_json(run_dir / "run.json")["dataset"]["fingerprint"]
+
+
 def load_results(runs: Path, run_ids: Iterable[str] | None = None) -> pd.DataFrame:
     """Scores of the finished runs, as fractions: one row per run, level, image, class and metric.
 

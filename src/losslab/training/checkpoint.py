@@ -45,6 +45,9 @@ class RunState:
     progress: Progress
     loss_log: Tensor
     """(steps, terms) losses of the current epoch, on the device."""
+    data: str
+    """Fingerprint of the pictures."""
+    device: torch.device
 
     def save(self, path: Path) -> None:
         """Write the whole state atomically."""
@@ -55,30 +58,36 @@ class RunState:
             "scaler": self.scaler.state_dict(),
             "progress": vars(self.progress),
             "loss_log": self.loss_log,
-            "random": global_states(),
+            "data": self.data,
+            "random": global_states(self.device),
         }
         write_atomically(path, lambda temporary: torch.save(state, temporary))
 
-    def restore(self, path: Path, device: torch.device) -> None:
-        """Read the state that `save` wrote; raises `StudyError` for a file that is none."""
+    def restore(self, path: Path) -> None:
+        """Read the state that `save` wrote.
+
+        Raises `StudyError` for a file that is none, and for a state that saw other pictures.
+        """
         try:
-            state = torch.load(path, map_location=device, weights_only=True)
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            seen = state["data"]
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
             self.scaler.load_state_dict(state["scaler"])
             self.progress = Progress(**state["progress"])
             self.loss_log.copy_(state["loss_log"])
-            random = {**state["random"], "torch": state["random"]["torch"].cpu()}
-            random["cuda"] = [s.cpu() for s in random["cuda"]]
-            random["numpy"][1] = random["numpy"][1].cpu()
-            restore_global_states(random)
+            restore_global_states(state["random"], self.device)
         except Exception as error:  # damaged pickles raise nearly anything
             raise StudyError(
-                f"{path} is not a checkpoint of this run ({brief(error)}); delete "
-                "it to train the "
+                f"{path} is not a checkpoint of this run ({brief(error)}); delete it to train the "
                 f"run from its start"
             ) from error
+        if seen != self.data:
+            raise StudyError(
+                f"{path} was trained on other data: pictures, labels or their division have "
+                f"changed since; delete the run's folder to train it anew"
+            )
 
 
 def save_weights(model: nn.Module, path: Path) -> None:

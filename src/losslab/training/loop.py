@@ -6,22 +6,20 @@ device; losses stay there until they are looked at, every `LOOK_EVERY` steps and
 epoch.
 """
 
-import hashlib
+import json
+import math
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from torch.amp.grad_scaler import GradScaler
 
-from losslab.data import RunData, prepare
+from losslab.data import prepare
 from losslab.data.transforms import augment, normalize
-from losslab.errors import Terminated
+from losslab.errors import StudyError, Terminated
 from losslab.files import write_atomically, write_json
 from losslab.losses import build_loss
-from losslab.metrics import score
 from losslab.models import build_model
 from losslab.spec import RunSpec
 from losslab.training.checkpoint import Progress, RunState, load_weights, save_weights
@@ -35,9 +33,20 @@ from losslab.training.device import (
 )
 from losslab.training.evaluate import evaluate, write_samples
 from losslab.training.optimizers import build_optimizer, build_schedule
-from losslab.training.pictures import Pictures
+from losslab.training.pictures import Pictures, fit
 from losslab.training.provenance import code_state
 from losslab.training.randomness import generator, seed_everything
+from losslab.training.record import (
+    chain,
+    data_facts,
+    dataset_means,
+    divergence,
+    epoch_line,
+    is_better,
+    mean_losses,
+    speed,
+    write_history,
+)
 from losslab.training.stop import StopRequest
 
 LOOK_EVERY = 50
@@ -68,7 +77,7 @@ def train(
     pinned = pin_allocator()
     where = choose_device(device)
     ask_for_determinism(spec.deterministic)
-    write_json(run_dir / "spec.json", spec.to_dict())
+    _claim_folder(run_dir, spec)
 
     data = prepare(
         spec.dataset,
@@ -79,9 +88,12 @@ def train(
         data_root=data_root,
         cache_root=cache_root,
     )
+    splits = {"train": data.train, "val": data.val, "test": data.test}
+    if resident is None:
+        resident = fit(splits.values(), where)
     pictures = {
         name: Pictures(split, where, resident=resident, workers=workers)
-        for name, split in (("train", data.train), ("val", data.val), ("test", data.test))
+        for name, split in splits.items()
     }
     batch_size = min(spec.batch_size, len(pictures["train"]))
     epoch_steps = len(pictures["train"]) // batch_size
@@ -105,10 +117,12 @@ def train(
         scaler=GradScaler(where.type, enabled=spec.precision == "fp16"),
         progress=Progress(),
         loss_log=torch.zeros(epoch_steps, len(objective.names), device=where),
+        data=data.fingerprint,
+        device=where,
     )
     checkpoint = run_dir / "last.pt"
     if checkpoint.exists():
-        state.restore(checkpoint, where)
+        state.restore(checkpoint)
     progress = state.progress
     before = progress.seconds
 
@@ -124,8 +138,13 @@ def train(
                 "state is saved"
             )
 
+    def stop_without_saving() -> None:
+        """While testing: the model holds the weights under test, and all else is saved already."""
+        if stop.requested:
+            raise Terminated("stopped by SIGTERM while testing; the state is saved")
+
     def record(reason: str | None) -> dict[str, Any]:
-        _write_history(progress, run_dir)
+        write_history(progress, run_dir)
         facts = {
             "status": "diverged" if reason else "finished",
             "reason": reason,
@@ -138,7 +157,7 @@ def train(
             "stopped_early": progress.stopped_early,
             "order_sha256": progress.order_digest,
             "wall_seconds": before + time.perf_counter() - started,
-            **_speed(progress, batch_size, epoch_steps),
+            **speed(progress, batch_size),
             "peak_memory_bytes": peak_memory(where),
             "resident": pictures["train"].resident,
             "allocator_pinned": pinned,
@@ -180,20 +199,20 @@ def train(
                 state.schedule.step()
 
                 seen = "\n".join(pictures["train"].ids[i] for i in groups[progress.step])
-                progress.order_digest = _chain(progress.order_digest, seen)
+                progress.order_digest = chain(progress.order_digest, seen)
                 progress.step += 1
                 progress.iterations += 1
                 progress.epoch_seconds = time.perf_counter() - epoch_started
                 if progress.step % LOOK_EVERY == 0 or progress.step == epoch_steps:
-                    reason = _divergence(state, objective.names)
+                    reason = divergence(state, objective.names)
                     if reason:
                         return record(reason)
                 stop_if_asked()
 
-            reason = _divergence(state, objective.names)
+            reason = divergence(state, objective.names)
             if reason:
                 return record(reason)
-            train_seconds = time.perf_counter() - epoch_started
+            step_seconds = (time.perf_counter() - epoch_started) / progress.step
             counts, val_loss = evaluate(
                 model,
                 pictures["val"],
@@ -203,19 +222,24 @@ def train(
                 objective=objective,
                 check=stop_if_asked,
             )
+            if not math.isfinite(val_loss):
+                return record(
+                    f"the validation loss became {val_loss} after epoch {progress.epoch + 1}, at "
+                    f"learning rate {state.schedule.get_last_lr()[0]:.3g}"
+                )
             row = {
-                **_mean_losses(state, objective.names),
+                **mean_losses(state, objective.names),
                 "val_loss": val_loss,
-                **{f"val_{name}": value for name, value in _dataset_means(counts).items()},
+                **{f"val_{name}": value for name, value in dataset_means(counts).items()},
                 "lr": state.schedule.get_last_lr()[0],
-                "train_seconds": train_seconds,
+                "step_seconds": step_seconds,
                 "seconds": time.perf_counter() - epoch_started,
             }
             progress.history += [
                 {"epoch": progress.epoch + 1, "metric": name, "value": value}
                 for name, value in row.items()
             ]
-            if _is_better(spec.monitor, row[spec.monitor], progress):
+            if is_better(spec.monitor, row[spec.monitor], progress):
                 progress.best_epoch, progress.best_value = progress.epoch, row[spec.monitor]
                 save_weights(model, run_dir / "best.safetensors")
             waited = progress.epoch - progress.best_epoch
@@ -224,7 +248,7 @@ def train(
             progress.step, progress.epoch_seconds = 0, 0.0
             state.loss_log.zero_()
             save()
-            print(_epoch_line(progress.epoch, row), flush=True)
+            print(epoch_line(progress.epoch, row), flush=True)
             stop_if_asked()
 
         if spec.selection == "last":
@@ -236,87 +260,22 @@ def train(
             data,
             precision=spec.precision,
             batch_size=batch_size,
-            check=stop_if_asked,
+            check=stop_without_saving,
         )
         write_atomically(run_dir / "counts.parquet", counts.to_parquet)
         write_samples(model, pictures["test"], data, run_dir / "samples", precision=spec.precision)
     return record(None)
 
 
-def data_facts(data: RunData) -> dict[str, Any]:
-    """What a run's record says of its data."""
-    return {
-        "fingerprint": data.fingerprint,
-        "class_names": list(data.class_names),
-        "train": len(data.train.ids),
-        "val": len(data.val.ids),
-        "test": len(data.test.ids),
-    }
-
-
-def _divergence(state: RunState, names: Sequence[str]) -> str | None:
-    """Where this epoch's first loss that is not finite stands, or None; waits for the device."""
-    bad = (~state.loss_log[: state.progress.step].isfinite()).nonzero()
-    if len(bad) == 0:
-        return None
-    step, term = bad[0].tolist()
-    progress = state.progress
-    iteration = progress.iterations - progress.step + step
-    lr = state.optimizer.defaults["lr"] * state.schedule.lr_lambdas[0](iteration)
-    return (
-        f"the loss term {names[term]!r} became {state.loss_log[step, term].item()} in epoch "
-        f"{progress.epoch + 1}, "
-        f"step {step + 1} (iteration {iteration + 1}), at learning rate {lr:.3g}"
-    )
-
-
-def _mean_losses(state: RunState, names: Sequence[str]) -> dict[str, float]:
-    """The epoch's mean loss, and of each term where there are several."""
-    means = state.loss_log[: state.progress.step].mean(0).tolist()
-    rows: dict[str, float] = {"train_loss": sum(means)}
-    if len(names) > 1:
-        rows |= {f"train_loss: {name}": mean for name, mean in zip(names, means, strict=True)}
-    return rows
-
-
-def _dataset_means(counts: pd.DataFrame) -> dict[str, float]:
-    """Data-set level scores, averaged over classes."""
-    table = score(counts)
-    means = table[(table["class"] == "mean") & (table["level"] == "dataset")]
-    return {
-        str(name): float(value) for name, value in zip(means["metric"], means["value"], strict=True)
-    }
-
-
-def _is_better(monitor: str, value: float, progress: Progress) -> bool:
-    """True for a first value and for one beyond the best so far: lower for losses, higher for
-    scores.
-    """
-    if progress.best_epoch < 0:
-        return True
-    return value < progress.best_value if monitor == "val_loss" else value > progress.best_value
-
-
-def _chain(digest: str, text: str) -> str:
-    return hashlib.sha256(f"{digest}\n{text}".encode()).hexdigest()
-
-
-def _speed(progress: Progress, batch_size: int, epoch_steps: int) -> dict[str, float | None]:
-    """Median over epochs of the seconds of a training step, and the pictures a second then."""
-    seconds = [row["value"] for row in progress.history if row["metric"] == "train_seconds"]
-    if not seconds:
-        return {"step_seconds": None, "images_per_second": None}
-    step_seconds = float(pd.Series(seconds).median()) / epoch_steps
-    return {"step_seconds": step_seconds, "images_per_second": batch_size / step_seconds}
-
-
-def _write_history(progress: Progress, run_dir: Path) -> None:
-    history = pd.DataFrame(progress.history, columns=["epoch", "metric", "value"])
-    write_atomically(run_dir / "history.parquet", history.to_parquet)
-
-
-def _epoch_line(epoch: int, row: dict[str, float]) -> str:
-    return (
-        f"epoch {epoch:3d}  train loss {row['train_loss']:.4f}  val loss {row['val_loss']:.4f}  "
-        f"val IoU {100 * row['val_iou']:5.1f} %  {row['seconds']:.1f} s"
-    )
+def _claim_folder(run_dir: Path, spec: RunSpec) -> None:
+    """Write the spec; a folder that holds the state of another spec is refused."""
+    path = run_dir / "spec.json"
+    if (run_dir / "last.pt").exists() and path.exists():
+        there, here = json.loads(path.read_text()), spec.to_dict()
+        differ = [key for key in here if there.get(key) != here[key]]
+        if differ:
+            raise StudyError(
+                f"{run_dir} holds a run with another {', '.join(differ)}; give this run a folder "
+                f"of its own, or delete that one"
+            )
+    write_json(path, spec.to_dict())

@@ -2,7 +2,7 @@
 otherwise.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from losslab.data import CachedSplit
 
-RESIDENT_SHARE = 0.4
-"""The share of the device's free memory that the pictures of one split may take."""
+RESIDENT_SHARE = {"cuda": 0.4, "cpu": 0.1}
+"""The share of the device's free memory that a run's pictures may take; on a CPU runs work side by
+side, and the cache's memory map serves them all.
+"""
 
 Batch = tuple[UInt8[Tensor, "n 3 h w"], UInt8[Tensor, "n h w"]]
 
@@ -25,8 +27,7 @@ class Pictures:
     on `device`.
 
     `resident` says where the pictures are kept: True on the device, False in the cache, from which
-    `workers` processes read ahead; None decides by the device's free memory. Images come in
-    channels_last layout.
+    `workers` processes read ahead. Images come in channels_last layout.
     """
 
     def __init__(
@@ -34,13 +35,13 @@ class Pictures:
         split: CachedSplit,
         device: torch.device,
         *,
-        resident: bool | None = None,
+        resident: bool = True,
         workers: int = 0,
     ):
         self.ids = split.ids
         self.device = device
         self.workers = workers
-        self.resident = _fits(split, device) if resident is None else resident
+        self.resident = resident
         self._cached = _CachedPictures(split)
         if self.resident:
             images, labels = self._cached.__getitems__(range(len(self.ids)))
@@ -96,10 +97,11 @@ def _as_nchw(images: UInt8[Tensor, "n h w 3"]) -> UInt8[Tensor, "n 3 h w"]:
     return images.permute(0, 3, 1, 2)  # strides now read as channels_last
 
 
-def _fits(split: CachedSplit, device: torch.device) -> bool:
-    needed = split.images.nbytes + split.labels.nbytes
+def fit(splits: Iterable[CachedSplit], device: torch.device) -> bool:
+    """Whether a run's pictures may be resident on the device, by its free memory."""
+    needed = sum(split.images.nbytes + split.labels.nbytes for split in splits)
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
     else:
         free = psutil.virtual_memory().available
-    return needed <= RESIDENT_SHARE * free
+    return needed <= RESIDENT_SHARE[device.type] * free

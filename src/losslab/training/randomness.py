@@ -32,13 +32,15 @@ def seed_everything(seed: int) -> None:
     random.seed(derived_seed(seed, "python"))
 
 
-def global_states() -> dict[str, Any]:
-    """All global random states, in types that a weights-only load accepts."""
+def global_states(device: torch.device) -> dict[str, Any]:
+    """All global random states of the process, and the GPU's that `device` is, in types that a
+    weights-only load accepts.
+    """
     kind, keys, position, has_gauss, gauss = _numpy_state()
     version, numbers, next_gauss = random.getstate()
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
         "numpy": [kind, torch.tensor(keys.astype(np.int64)), position, has_gauss, gauss],
         "python": [version, list(numbers), next_gauss],
     }
@@ -48,11 +50,11 @@ def _numpy_state() -> tuple[Any, ...]:
     return tuple(np.random.get_state())  # noqa: NPY002
 
 
-def restore_global_states(states: dict[str, Any]) -> None:
+def restore_global_states(states: dict[str, Any], device: torch.device) -> None:
     """Set all global random states to what `global_states` returned."""
     torch.set_rng_state(states["torch"])
-    if states["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(states["cuda"])
+    if device.type == "cuda" and states["cuda"] is not None:
+        torch.cuda.set_rng_state(states["cuda"], device)
     kind, keys, *rest = states["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
     version, numbers, next_gauss = states["python"]

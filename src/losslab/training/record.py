@@ -1,0 +1,92 @@
+"""What a run writes down of itself, and what it reads off its own records."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from losslab.data import RunData
+from losslab.files import write_atomically
+from losslab.metrics import score
+from losslab.training.checkpoint import Progress, RunState
+
+
+def data_facts(data: RunData) -> dict[str, Any]:
+    """What a run's record says of its data."""
+    return {
+        "fingerprint": data.fingerprint,
+        "class_names": list(data.class_names),
+        "train": len(data.train.ids),
+        "val": len(data.val.ids),
+        "test": len(data.test.ids),
+    }
+
+
+def divergence(state: RunState, names: Sequence[str]) -> str | None:
+    """Where this epoch's first loss that is not finite stands, or None; waits for the device."""
+    bad = (~state.loss_log[: state.progress.step].isfinite()).nonzero()
+    if len(bad) == 0:
+        return None
+    step, term = bad[0].tolist()
+    progress = state.progress
+    iteration = progress.iterations - progress.step + step
+    lr = state.optimizer.defaults["lr"] * state.schedule.lr_lambdas[0](iteration)
+    return (
+        f"the loss term {names[term]!r} became {state.loss_log[step, term].item()} in epoch "
+        f"{progress.epoch + 1}, "
+        f"step {step + 1} (iteration {iteration + 1}), at learning rate {lr:.3g}"
+    )
+
+
+def mean_losses(state: RunState, names: Sequence[str]) -> dict[str, float]:
+    """The epoch's mean loss, and of each term where there are several."""
+    means = state.loss_log[: state.progress.step].mean(0).tolist()
+    rows: dict[str, float] = {"train_loss": sum(means)}
+    if len(names) > 1:
+        rows |= {f"train_loss: {name}": mean for name, mean in zip(names, means, strict=True)}
+    return rows
+
+
+def dataset_means(counts: pd.DataFrame) -> dict[str, float]:
+    """Data-set level scores, averaged over classes."""
+    table = score(counts)
+    means = table[(table["class"] == "mean") & (table["level"] == "dataset")]
+    return {
+        str(name): float(value) for name, value in zip(means["metric"], means["value"], strict=True)
+    }
+
+
+def is_better(monitor: str, value: float, progress: Progress) -> bool:
+    """True for a first value and for one beyond the best so far: lower for losses, higher for
+    scores.
+    """
+    if progress.best_epoch < 0:
+        return True
+    return value < progress.best_value if monitor == "val_loss" else value > progress.best_value
+
+
+def chain(digest: str, text: str) -> str:
+    return hashlib.sha256(f"{digest}\n{text}".encode()).hexdigest()
+
+
+def speed(progress: Progress, batch_size: int) -> dict[str, float | None]:
+    """Median over epochs of the seconds of a training step, and the pictures a second then."""
+    seconds = [row["value"] for row in progress.history if row["metric"] == "step_seconds"]
+    if not seconds:
+        return {"step_seconds": None, "images_per_second": None}
+    median = float(pd.Series(seconds).median())
+    return {"step_seconds": median, "images_per_second": batch_size / median}
+
+
+def write_history(progress: Progress, run_dir: Path) -> None:
+    history = pd.DataFrame(progress.history, columns=["epoch", "metric", "value"])
+    write_atomically(run_dir / "history.parquet", history.to_parquet)
+
+
+def epoch_line(epoch: int, row: dict[str, float]) -> str:
+    return (
+        f"epoch {epoch:3d}  train loss {row['train_loss']:.4f}  val loss {row['val_loss']:.4f}  "
+        f"val IoU {100 * row['val_iou']:5.1f} %  {row['seconds']:.1f} s"
+    )
