@@ -353,7 +353,7 @@ def test_runs_go_to_the_workers_of_a_scheduler_elsewhere(tmp_path: Path, cache: 
     settings = Settings(tmp_path / "runs", cache_root=cache, device="cpu", threads=1)
     with (
         LocalCluster(
-            n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=40
+            n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=40
         ) as cluster,
         open_executor(workers=1, scheduler=cluster.scheduler_address) as executor,
     ):
