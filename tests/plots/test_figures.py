@@ -1,5 +1,6 @@
 """Figures: what they hold, that they fit, and that equal figures are equal files."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from losslab import analysis, plots
 from losslab.analysis.samples import Sample, SampleIndex
 from losslab.errors import StudyError
 from losslab.plots.pictures import VOID, WRONG
-from losslab.plots.style import COLUMN, PAGE
+from losslab.plots.style import COLUMN, PAGE, file_name
 from tests.analysis.synthetic import (
     SETTINGS,
     synthetic_histories,
@@ -139,6 +140,16 @@ def test_a_shown_figure_carries_its_name_and_is_saved_where_asked(
     assert shown[0][1]["metadata"]["losslab_figure"] == "empty"
     assert shown[0][1]["metadata"]["image/png"]["alt"] == "nothing"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.pdf", "empty.png"]
+
+
+def test_names_of_files_are_safe_and_stay_apart(tmp_path: Path) -> None:
+    assert file_name("qualitative_0_scene-1.b") == "qualitative_0_scene-1.b"
+    names = {file_name(name) for name in ("a b", "a#b", "a/b", "a-b")}
+    assert len(names) == 4
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in names)
+    paths = plots.save_figure(Figure(figsize=(1, 1)), tmp_path, "a #1")
+    assert paths[0].parent == tmp_path
+    assert paths[0].name == f"{file_name('a #1')}.png"
 
 
 def test_error_picture_marks_wrong_pixels_and_leaves_void_white() -> None:

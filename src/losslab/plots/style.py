@@ -1,6 +1,8 @@
 """How every figure looks and how it is saved: sizes, fonts, colours, PNG and PDF."""
 
+import hashlib
 import io
+import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -101,9 +103,22 @@ def new_figure(
     return figure, figure.subplots(rows, columns, squeeze=False).tolist()
 
 
+def file_name(name: str) -> str:
+    """The name itself where it is all ASCII letters, digits and `. _ -`, else a safe one.
+
+    What a link or a file system might misread becomes "-", and six digits of the name's SHA-256
+    keep two names apart that then would be equal.
+    """
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+    return name if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
 def save_figure(figure: Figure, directory: str | Path, name: str) -> list[Path]:
-    """Write `<name>.png` (200 dpi) and `<name>.pdf`, without dates: equal figures, equal files."""
-    folder = Path(directory)
+    """Write `<name>.png` (200 dpi) and `<name>.pdf`, without dates: equal figures, equal files.
+
+    The name is made safe by `file_name`.
+    """
+    folder, name = Path(directory), file_name(name)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.png", folder / f"{name}.pdf"]
     paths[0].write_bytes(_png(figure))
@@ -120,6 +135,7 @@ def show(figure: Figure, name: str, figures_dir: str | Path = "", *, alt: str = 
     """
     if str(figures_dir):
         save_figure(figure, figures_dir, name)
+    name = file_name(name)
     width = round(figure.get_figwidth() * _SCREEN_DPI)
     metadata = {"losslab_figure": name, "image/png": {"alt": alt or name, "width": width}}
     display({"image/png": _png(figure), "text/plain": f"<{name}>"}, metadata=metadata, raw=True)
