@@ -4,9 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from losslab.analysis import claims, paired_comparison, ranking_flips, rankings, seed_noise
+from losslab.analysis import claims, paired_comparison, ranking_flips, rankings, seed_noise, tables
 from losslab.analysis.claims import points
-from losslab.analysis.sentences import claims_list, headline, read_differences, read_flips
+from losslab.analysis.sentences import (
+    claims_list,
+    headline,
+    read_differences,
+    read_flips,
+    read_folds,
+)
 from tests.analysis.synthetic import synthetic_results
 from tests.analysis.test_statistics import scores_of
 
@@ -19,7 +25,7 @@ def claim_of(**values: list[float]) -> pd.Series:
 def test_three_seeds_give_a_hint_at_most() -> None:
     found = claim_of(ce=[0.50, 0.51, 0.52], iou=[0.600, 0.611, 0.619])
     assert found["verdict"] == "hint"
-    assert "3 runs are too few" in found["sentence"]
+    assert "3 seeds are too few" in found["sentence"]
     assert "cannot fall below 0.25" in found["sentence"]
 
 
@@ -76,7 +82,7 @@ def test_points_have_a_true_minus_sign() -> None:
 @pytest.fixture
 def flipping() -> pd.DataFrame:
     """iou leads on IoU and ce on Boundary IoU, beyond any noise."""
-    results = synthetic_results(effects={"ce": 0.0, "iou": 0.05}, noise=0.001, seeds=4)
+    results = synthetic_results(effects={"ce": 0.0, "iou": 0.05}, noise=0.001, seeds=5)
     edge = (results["metric"] == "boundary_iou") & (results["loss"] == "iou")
     results.loc[edge, "value"] -= 0.1
     return results
@@ -90,7 +96,17 @@ def test_a_ranking_that_flips_under_another_definition_is_found(flipping: pd.Dat
     }
     assert flips["clear"].all()
     assert (flips["better"] == "iou").all()
-    assert "2 pairs" not in read_flips(flips.head(1))
+    text = read_flips(flips)
+    assert "1 pair of losses changes places" in text  # under two definitions, yet one pair
+    assert text.endswith("both 95 % intervals exclude 0 (uncorrected) for 1 of them.")
+
+
+def test_a_flip_on_few_seeds_is_not_told_from_chance(flipping: pd.DataFrame) -> None:
+    flips = ranking_flips(flipping[flipping["seed"] < 4])
+    assert len(flips) == 2
+    assert not flips["clear"].any()
+    assert read_flips(flips).endswith("fewer than 5 seeds cannot tell that from chance.")
+    assert "fewer than 5 seeds" in tables.show_flips(flips).iloc[0].to_list()
 
 
 def test_the_claim_says_that_the_order_reverses(flipping: pd.DataFrame) -> None:
@@ -111,3 +127,31 @@ def test_the_sentence_on_differences_counts_those_outside_the_band() -> None:
     scores = scores_of(ce=[0.50, 0.51, 0.52], iou=[0.70, 0.71, 0.721], dice=[0.51, 0.50, 0.53])
     text = read_differences(paired_comparison(scores, "ce"), seed_noise(scores))
     assert text.startswith("1 of 2 (`iou`) lies outside")
+
+
+def test_many_folds_of_one_seed_give_a_hint_and_a_caveat() -> None:
+    gain = np.array([0.05, 0.052, 0.049, 0.051, 0.05, 0.053])
+    scores = scores_of(ce=[0.5] * 6, iou=list(0.5 + gain))
+    folds = scores.assign(fold=scores["seed"], seed=0)
+    comparison, noise = paired_comparison(folds, "ce"), seed_noise(folds)
+    found = claims(comparison, noise).iloc[0]
+    assert found["verdict"] == "hint"
+    assert "95 % interval over folds" in found["sentence"]
+    assert "1 seed is too few; repeat with 5 seeds" in found["sentence"]
+    assert read_differences(comparison, noise) == (
+        "One seed leaves the seed noise unknown; the 95 % interval over folds excludes 0 for `iou`."
+    )
+    assert "too sure" in read_folds(comparison)
+    assert read_folds(paired_comparison(scores, "ce")) == ""
+
+
+def test_equal_differences_on_many_seeds_give_no_claim() -> None:
+    found = claim_of(ce=[0.5, 0.6, 0.4, 0.5, 0.6], iou=[0.6, 0.7, 0.5, 0.6, 0.7])
+    assert found["verdict"] == "no claim"
+    assert "5 paired runs; all differences are equal" in found["sentence"]
+
+
+def test_headline_names_the_settings_that_it_leaves_out() -> None:
+    table = pd.DataFrame([("s", "iou", "unclear")], columns=["setting", "loss", "verdict"])
+    gaps = pd.DataFrame({"setting": ["camvid, unet"], "reason": ["none"]})
+    assert headline(table, "ce", gaps).endswith("Not compared with `ce`: camvid, unet.")

@@ -5,7 +5,15 @@ import math
 import pandas as pd
 import pytest
 
-from losslab.analysis import costs, curves, epochs_to_reach, failures, median_epochs
+from losslab.analysis import (
+    costs,
+    curves,
+    epochs_to_reach,
+    failures,
+    median_epochs,
+    of_finished,
+    tables,
+)
 from losslab.analysis.sentences import read_costs, read_curves, read_failures
 from losslab.errors import StudyError
 from tests.analysis.synthetic import SETTINGS, run_columns, synthetic_histories, synthetic_runs
@@ -88,3 +96,39 @@ def test_the_report_says_which_runs_are_missing() -> None:
     assert "1 of 15 runs diverged (of `dice + 0.5*ce`)" in read_failures(runs)
     assert "1 runs that were asked for" in read_failures(runs, ["never-done"])
     assert read_failures(runs[runs["status"] == "finished"]) == "All 14 runs finished."
+
+
+def test_a_censored_median_lies_beyond_the_last_epoch_of_the_run_in_the_middle() -> None:
+    iou = [[0.1] * 9, [0.1] * 30, [0.1] * 8]  # stopped early at 8 and 9
+    medians = median_epochs(epochs_to_reach(history_of(ce=[[0.5, 1.0]], iou=iou), "ce"))
+    assert medians.set_index("loss")["beyond"]["iou"] == 9
+    shown = tables.show_epochs(medians).set_index("loss")["median epoch"]
+    assert shown.to_dict() == {"ce": "2", "iou": ">9"}
+
+
+def test_where_half_of_the_runs_arrive_the_median_lies_beyond_the_last_of_these() -> None:
+    medians = median_epochs(
+        epochs_to_reach(history_of(ce=[[0.1, 1.0], [0.1, 1.0]], iou=[[0.1] * 3, [0.1, 1.0]]), "ce")
+    )
+    assert medians.set_index("loss")["beyond"]["iou"] == 2
+
+
+def test_a_setting_without_the_baseline_has_no_threshold_and_no_row() -> None:
+    table = history_of(ce=[[0.2, 1.0]], iou=[[0.4, 1.0]])
+    other = table[table["loss"] == "iou"].assign(model="fcn")
+    reached = epochs_to_reach(pd.concat([table, other]), "ce")
+    assert reached["setting"].nunique() == 1
+
+
+def test_runs_that_diverged_leave_the_histories() -> None:
+    histories, runs = synthetic_histories(), synthetic_runs()
+    failed = runs.loc[runs["status"] == "diverged", "run_id"].item()
+    assert failed in set(histories["run_id"])
+    assert set(of_finished(histories, runs)["run_id"]) == set(runs["run_id"]) - {failed}
+
+
+def test_costs_without_a_baseline_have_no_ratio() -> None:
+    runs = synthetic_runs()
+    table = costs(runs[runs["loss"] != "ce"], "ce")
+    assert table["step_ratio"].isna().all()
+    assert table["step_seconds"].notna().all()

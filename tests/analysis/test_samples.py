@@ -1,6 +1,7 @@
 """Samples that runs leave, and what is read from them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from losslab.analysis.samples import choose_runs, load_samples, read_index, sample_summary
-from losslab.analysis.sentences import read_samples
+from losslab.analysis.samples import (
+    choose_runs,
+    left_out,
+    load_samples,
+    read_index,
+    sample_summary,
+)
+from losslab.analysis.sentences import read_left_out, read_samples
 from losslab.errors import StudyError
 from tests.analysis.synthetic import CLASSES, synthetic_runs, write_runs
 
@@ -87,3 +94,31 @@ def test_palette_pictures_are_read_as_class_indices(tmp_path: Path, chosen: pd.D
     indexed.save(path)
     _, found = load_samples(tmp_path, chosen.head(1))
     assert np.array_equal(next(iter(found.values())).label, before)
+
+
+def test_the_lowest_fold_and_seed_at_which_most_losses_finished_is_chosen() -> None:
+    runs = synthetic_runs(diverged=False)
+    runs.loc[(runs["loss"] == "iou") & (runs["seed"] == 0), "status"] = "diverged"
+    chosen = choose_runs(runs)
+    assert set(chosen["seed"]) == {1}
+    assert left_out(runs, chosen).empty
+    missing = left_out(runs, choose_runs(runs, 0))
+    assert missing["loss"].to_list() == ["iou"]
+    assert "with that fold and seed: `iou` (scenes, unet, resnet34)." in read_left_out(missing)
+    assert read_left_out(missing.head(0)) == ""
+
+
+def test_runs_without_a_shared_image_are_a_sentence(tmp_path: Path, chosen: pd.DataFrame) -> None:
+    path = tmp_path / chosen["run_id"].iloc[0] / "samples" / "index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"ids": []}))
+    _, found = load_samples(tmp_path, chosen)
+    assert found == {}
+    assert read_samples(sample_summary(found)).startswith("The runs share no test image")
+
+
+def test_images_without_an_annotated_pixel_are_a_sentence(
+    tmp_path: Path, chosen: pd.DataFrame
+) -> None:
+    _, found = load_samples(tmp_path, chosen, count=1)
+    void = {key: replace(one, label=np.full_like(one.label, 255)) for key, one in found.items()}
+    assert read_samples(sample_summary(void)).startswith("No pixel of the images shown")

@@ -74,6 +74,7 @@ def test_one_pair_gives_a_difference_and_a_reason_but_no_interval() -> None:
 def test_equal_differences_give_a_reason_instead_of_a_p_of_zero() -> None:
     row = paired_comparison(scores_of(ce=[0.5, 0.6], iou=[0.6, 0.7]), "ce").iloc[0]
     assert math.isnan(row["t_p"])
+    assert math.isnan(row["low"])
     assert "equal" in row["reason"]
 
 
@@ -128,7 +129,7 @@ def test_pooling_settings_makes_each_setting_one_pair() -> None:
     second = ("camvid", "Car", "unet", "resnet34")
     results = synthetic_results(settings=(*SETTINGS, second), seeds=2)
     scores = select_scores(results)
-    pooled = paired_comparison(pool_settings(scores), "ce")
+    pooled = paired_comparison(pool_settings(scores, "ce"), "ce")
     each = paired_comparison(scores, "ce").groupby("loss")["difference"].mean()
     assert (pooled["n"] == 2).all()
     assert pooled.set_index("loss")["difference"].to_dict() == pytest.approx(each.to_dict())
@@ -148,3 +149,23 @@ def test_image_bootstrap_is_the_same_for_the_same_seed() -> None:
     results = synthetic_results(seeds=2)
     first, second = (image_comparison(results, "ce", resamples=499, seed=3) for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_holm_counts_the_losses_of_every_setting() -> None:
+    rng = np.random.default_rng(0)
+    one = scores_of(**{name: list(0.5 + rng.normal(0.01, 0.02, 6)) for name in ("ce", "a", "b")})
+    two = one.assign(setting="t", value=one["value"] + rng.normal(0, 0.01, len(one)))
+    table = paired_comparison(pd.concat([one, two]), "ce").sort_values("t_p")
+    assert table["t_p_holm"].iloc[0] == pytest.approx(min(1, 4 * table["t_p"].iloc[0]))
+
+
+def test_pooling_leaves_out_a_setting_without_the_baseline() -> None:
+    one = scores_of(ce=[0.5, 0.6], iou=[0.6, 0.7])
+    other = scores_of(iou=[0.6], dice=[0.7]).assign(setting="t")
+    assert paired_comparison(pool_settings(pd.concat([one, other]), "ce"), "ce")["n"].item() == 1
+
+
+def test_pooling_without_a_complete_fold_and_seed_leaves_no_row() -> None:
+    table = scores_of(ce=[0.5, 0.6], iou=[0.6, 0.7])
+    apart = table[(table["loss"] == "ce") == (table["seed"] == 0)]
+    assert pool_settings(apart, "ce").empty

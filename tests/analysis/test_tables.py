@@ -1,7 +1,10 @@
 """Tables for people and their files."""
 
+import re
+from html import unescape
 from pathlib import Path
 
+import mistune
 import pandas as pd
 
 from losslab.analysis import (
@@ -56,6 +59,15 @@ def test_a_pipe_in_a_cell_does_not_break_a_markdown_table() -> None:
         "| :--- | :-------- |",
         "| x\\|y | 1         |",
     ]
+
+
+def test_markup_in_names_and_cells_is_shown_as_it_is() -> None:
+    losses = ["0.5*ce + 0.5*dice", "dice_focal", "__init__", "a <b>", "`c`", "<0.001", "d\\e"]
+    html = mistune.html(markdown_table(pd.DataFrame({"*loss*": losses})))
+    assert isinstance(html, str)
+    cells = re.findall("<t[hd][^>]*>(.*?)</t[hd]>", html)
+    assert [unescape(cell) for cell in cells] == ["*loss*", *losses]
+    assert "dice_focal" in markdown_table(pd.DataFrame({"loss": losses}))
 
 
 def test_an_empty_table_says_so() -> None:

@@ -2,7 +2,8 @@
 
 from losslab.analysis.claims import claims
 from losslab.analysis.class_scores import class_differences
-from losslab.analysis.convergence import curves, epochs_to_reach, median_epochs
+from losslab.analysis.completeness import check_same_data, uncompared
+from losslab.analysis.convergence import curves, epochs_to_reach, median_epochs, of_finished
 from losslab.analysis.costs import costs, failures
 from losslab.analysis.rankings import ranking_flips, rankings
 from losslab.analysis.scores import select_scores, with_setting
@@ -18,6 +19,7 @@ from losslab.analysis.statistics import (
 from losslab.analysis.tables import markdown_table, score_table, write_table
 
 __all__ = [
+    "check_same_data",
     "claims",
     "class_differences",
     "costs",
@@ -29,6 +31,7 @@ __all__ = [
     "image_differences",
     "markdown_table",
     "median_epochs",
+    "of_finished",
     "paired_comparison",
     "paired_differences",
     "pool_settings",
@@ -37,6 +40,7 @@ __all__ = [
     "score_table",
     "seed_noise",
     "select_scores",
+    "uncompared",
     "with_setting",
     "write_table",
 ]

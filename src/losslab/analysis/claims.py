@@ -19,7 +19,7 @@ def claims(
     """One verdict and one sentence per setting and loss.
 
     `comparison` is the table of `paired_comparison`, `noise` of `seed_noise`, `flips` of
-    `ranking_flips`. Verdicts: "better" or "worse" (at least five pairs and Holm-corrected t
+    `ranking_flips`. Verdicts: "better" or "worse" (at least five seeds and Holm-corrected t
     p < 0.05), "hint" (the interval excludes 0 but one of the two is missing), "unclear" (the
     interval holds 0) and "no claim" (no interval). Columns: setting, loss, verdict, sentence.
     """
@@ -54,12 +54,19 @@ def p_text(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def varied(row: pd.Series) -> str:
+    """What the pairs behind a row of `paired_comparison` differ in: seeds, folds or both."""
+    if row["folds"] < 2:
+        return "seeds"
+    return "folds" if row["seeds"] < 2 else "folds and seeds"
+
+
 def _verdict(row: pd.Series) -> str:
     if math.isnan(row["low"]):
         return "no claim"
     if row["low"] <= 0 <= row["high"]:
         return "unclear"
-    if row["n"] < ENOUGH_SEEDS or not row["t_p_holm"] < ALPHA:
+    if row["seeds"] < ENOUGH_SEEDS or not row["t_p_holm"] < ALPHA:
         return "hint"
     return "better" if row["difference"] > 0 else "worse"
 
@@ -71,7 +78,7 @@ def _finding(row: pd.Series) -> str:
     start = f"`{row['loss']}` scores {size} points {side} `{row['baseline']}`"
     if math.isnan(row["low"]):
         return f"{start} ({runs}; {row['reason']})."
-    interval = f"95 % interval {points(row['low'])} to {points(row['high'])}"
+    interval = f"95 % interval over {varied(row)} {points(row['low'])} to {points(row['high'])}"
     effect = "" if math.isnan(row["effect_size"]) else f", g_z = {row['effect_size']:.1f}"
     effect = effect.replace("-", "−")
     p = "" if math.isnan(row["t_p_holm"]) else f", Holm-corrected t test p = {row['t_p_holm']:.3f}"
@@ -80,22 +87,23 @@ def _finding(row: pd.Series) -> str:
 
 def _meaning(row: pd.Series, verdict: str) -> str:
     direction = "better" if row["difference"] > 0 else "worse"
-    lowest = smallest_wilcoxon_p(int(row["n"]))
     match verdict:
         case "no claim":
             return "Nothing may be claimed from this."
         case "unclear":
             return "The interval holds 0: these runs do not tell which of the two is better."
-        case "hint" if row["n"] < ENOUGH_SEEDS:
+        case "hint" if row["seeds"] < ENOUGH_SEEDS:
+            few = "1 seed is" if row["seeds"] == 1 else f"{row['seeds']} seeds are"
+            lowest = smallest_wilcoxon_p(int(row["n"]))
+            bound = f" (Wilcoxon's p cannot fall below {lowest:.2g} here)"
             return (
-                f"A hint that it is {direction}, not a claim: {row['n']} runs are too few "
-                f"(Wilcoxon's p cannot fall below {lowest:.2g} here); repeat with {ENOUGH_SEEDS} "
-                "seeds or more."
+                f"A hint that it is {direction}, not a claim: {few} too few"
+                f"{bound if lowest > ALPHA else ''}; repeat with {ENOUGH_SEEDS} seeds or more."
             )
         case "hint":
             return (
-                f"A hint that it is {direction}, not a claim: it does not hold once all losses of "
-                "the table are corrected for."
+                f"A hint that it is {direction}, not a claim: it does not hold once all "
+                "comparisons of the table are corrected for."
             )
         case _:
             return f"It is {direction} than the baseline by this score."

@@ -20,14 +20,20 @@ def curves(histories: pd.DataFrame, metric: str = "val_iou") -> pd.DataFrame:
     return found.reset_index()
 
 
+def of_finished(histories: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The histories without those of runs that diverged, whose best score is no measure."""
+    return histories[histories["run_id"].isin(runs.loc[runs["status"] == "finished", "run_id"])]
+
+
 def epochs_to_reach(
     histories: pd.DataFrame, baseline: str, *, metric: str = "val_iou", share: float = 0.95
 ) -> pd.DataFrame:
     """The first epoch at which each run reaches a share of the baseline's best score.
 
     The threshold of a setting is `share` times the mean over the baseline's runs of their best
-    value. Columns: setting, loss, fold, seed, threshold, epoch (NaN when never reached), last (the
-    run's last epoch), censored (never reached: the epoch is known only to be later than `last`).
+    value; a setting without the baseline is left out. Columns: setting, loss, fold, seed,
+    threshold, epoch (NaN when never reached), last (the run's last epoch), censored (never reached:
+    the epoch is known only to be later than `last`).
     """
     rows = _of_metric(histories, metric)
     check_baseline(rows, baseline)
@@ -36,6 +42,7 @@ def epochs_to_reach(
     keys = ["setting", "loss", *PAIR]
     found = rows.groupby(keys)["epoch"].max().rename("last").reset_index()
     found["threshold"] = found["setting"].map(thresholds)
+    found = found.dropna(subset=["threshold"])
     reached = rows[rows["value"] >= rows["setting"].map(thresholds)]
     first = reached.groupby(keys)["epoch"].min().rename("epoch").reset_index()
     found = found.merge(first, on=keys, how="left")
@@ -44,19 +51,24 @@ def epochs_to_reach(
 
 
 def median_epochs(reached: pd.DataFrame) -> pd.DataFrame:
-    """The median first epoch of each loss, a censored run counting as later than all others.
+    """The median first epoch of each loss, a censored run counting as later than the others.
 
     Columns: setting, loss, threshold, runs, reached (how many), median (NaN where half of the runs
-    or more never got there), last.
+    or more never got there), beyond (where it is NaN: the epoch that it lies beyond, which is the
+    last one of the run at the median position).
     """
     rows = []
     for (setting, loss), part in reached.groupby(["setting", "loss"]):
         middle = float(part["epoch"].fillna(math.inf).median())
         row = {"setting": setting, "loss": loss, "threshold": part["threshold"].iloc[0]}
         row |= {"runs": len(part), "reached": int((~part["censored"]).sum())}
-        row |= {"median": middle if math.isfinite(middle) else math.nan}
-        rows.append(row | {"last": int(part["last"].max())})
-    columns = ["setting", "loss", "threshold", "runs", "reached", "median", "last"]
+        known = math.isfinite(middle)
+        row |= {"median": middle if known else math.nan}
+        ordered = part.sort_values(["epoch", "last"], na_position="last")
+        at = ordered.iloc[(len(part) - 1) // 2]  # the lower of two middle runs: a safe bound
+        beyond = at["last"] if at["censored"] else at["epoch"]
+        rows.append(row | {"beyond": math.nan if known else float(beyond)})
+    columns = ["setting", "loss", "threshold", "runs", "reached", "median", "beyond"]
     return pd.DataFrame(rows, columns=columns)
 
 

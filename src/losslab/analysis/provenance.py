@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from losslab.analysis.scores import PAIR, SETTING
+from losslab.analysis.scores import PAIR, SETTING, with_setting
 
 
 def spec_table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -69,19 +69,52 @@ _ORIGIN = {
 """Columns of `load_runs` that a reader needs to repeat a study, and their names for people."""
 
 
+_NAME = "dataset_options.name"
+_LONG = 30  # characters of a value beyond which a title rather goes without it
+
+
 def with_variants(frame: pd.DataFrame, specs: pd.DataFrame) -> pd.DataFrame:
     """The frame with a column `variant` of what else sets its runs apart, such as "lr=0.01".
 
     A study may vary more than data set, task, model, encoder, loss, fold and seed. What differs
     between runs that agree in all of these becomes part of their setting; what goes with the loss
-    (a learning rate of its own, say) does not, or losses could not be compared.
+    (a learning rate of its own, say) does not, or losses could not be compared: see `tied_to_loss`.
+    A long value, such as a list of classes, is named only where the shorter ones do not tell the
+    runs apart.
     """
-    known = [*SETTING, "loss", *PAIR]
     texts = specs.drop(columns="run_id").map(_text)
-    groups = texts.groupby([name for name in known if name in texts])
-    apart = [n for n in texts.columns if n not in known and (groups[n].nunique() > 1).any()]
+    if _NAME in texts:  # data sets of one kind go by their own names, as in `load_runs`
+        texts["dataset"] = texts[_NAME].where(texts[_NAME] != "–", texts["dataset"])
+    known = [name for name in (*SETTING, "loss", *PAIR) if name in texts]
+    groups = texts.groupby(known)
+    apart: list[str] = []
+    for name in sorted(texts.columns.drop(known), key=lambda n: texts[n].str.len().max() > _LONG):
+        if texts[name].str.len().max() > _LONG:
+            groups = texts.groupby([*known, *apart])
+        if (groups[name].nunique() > 1).any():
+            apart.append(name)
     names = [", ".join(f"{n}={row[n]}" for n in apart) for _, row in texts.iterrows()]
     return frame.assign(variant=frame["run_id"].map(dict(zip(specs["run_id"], names, strict=True))))
+
+
+def tied_to_loss(runs: pd.DataFrame, specs: pd.DataFrame) -> pd.DataFrame:
+    """What else differs between runs that are compared: name, loss, value.
+
+    A study may give a loss a learning rate of its own; then a difference may be due to either.
+    `specs` is the table of `spec_table` and `runs` has the column `variant` of `with_variants`.
+    Values are text; a loss with several (one per setting, say) has them all in one.
+    """
+    keys = ["setting", *PAIR]
+    known = with_setting(runs)[["run_id", "loss", *keys]]
+    names = [name for name in specs.columns if name not in {*known.columns, *SETTING}]
+    table = known.merge(specs[["run_id", *names]].map(_text), on="run_id")
+    rows = []
+    for name in names:
+        apart = table[table.groupby(keys)[name].transform("nunique") > 1]
+        for loss, values in apart.groupby("loss")[name]:
+            value = " or ".join(sorted(values.unique()))
+            rows.append({"name": name, "loss": loss, "value": value})
+    return pd.DataFrame(rows, columns=["name", "loss", "value"])
 
 
 def _flat(stored: dict, prefix: str = "") -> dict[str, object]:

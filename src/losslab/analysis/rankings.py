@@ -5,6 +5,7 @@ from itertools import combinations
 
 import pandas as pd
 
+from losslab.analysis.claims import ENOUGH_SEEDS
 from losslab.analysis.scores import definition, select_scores
 from losslab.analysis.statistics import paired_comparison
 
@@ -43,8 +44,9 @@ def ranking_flips(
     """Pairs of losses whose order under the chosen score reverses under another definition.
 
     Columns: setting, definition, better (the loss ahead under the chosen score), worse, difference
-    (better minus worse, chosen score), other_difference (under `definition`, negative), clear
-    (whether both 95 % intervals over the paired runs exclude 0; else chance may explain the flip).
+    (better minus worse, chosen score), other_difference (under `definition`, negative), seeds (the
+    fewer of those behind the two), clear (whether both 95 % intervals over the paired runs exclude
+    0, given `ENOUGH_SEEDS`). Nothing is corrected for the number of pairs and definitions.
     """
     chosen = _all_pairs(select_scores(results, metric=metric, level=level))
     rows = []
@@ -52,27 +54,28 @@ def ranking_flips(
         if (name, at) == (metric, level):
             continue
         other = _all_pairs(select_scores(results, metric=name, level=at))
-        for key, (difference, sure) in chosen.items():
-            other_difference, other_sure = other.get(key, (math.nan, False))
+        for key, (difference, seeds, sure) in chosen.items():
+            other_difference, other_seeds, other_sure = other.get(key, (math.nan, 0, False))
             if not difference * other_difference < 0:
                 continue
             setting, first, second = key
             better, worse = (first, second) if difference > 0 else (second, first)
             row = {"setting": setting, "definition": definition(name, at), "better": better}
             row |= {"worse": worse, "difference": abs(difference)}
-            rows.append(row | {"other_difference": -abs(other_difference)})
-            rows[-1]["clear"] = sure and other_sure
+            fewer = min(seeds, other_seeds)
+            row |= {"other_difference": -abs(other_difference), "seeds": fewer}
+            rows.append(row | {"clear": sure and other_sure and fewer >= ENOUGH_SEEDS})
     columns = ["setting", "definition", "better", "worse", "difference", "other_difference"]
-    return pd.DataFrame(rows, columns=[*columns, "clear"])
+    return pd.DataFrame(rows, columns=[*columns, "seeds", "clear"])
 
 
-def _all_pairs(scores: pd.DataFrame) -> dict[tuple[str, str, str], tuple[float, bool]]:
-    """(setting, loss, loss) -> (first minus second over shared runs, interval excludes 0)."""
+def _all_pairs(scores: pd.DataFrame) -> dict[tuple[str, str, str], tuple[float, int, bool]]:
+    """(setting, loss, loss) -> (mean of first minus second, seeds, interval excludes 0)."""
     found = {}
     for setting, part in scores.groupby("setting"):
         for first, second in combinations(sorted(part["loss"].unique()), 2):
             two = part[part["loss"].isin([first, second])]
             for row in paired_comparison(two, second).to_dict("records"):
-                sure = row["low"] > 0 or row["high"] < 0
-                found[str(setting), first, second] = (float(row["difference"]), bool(sure))
+                sure = bool(row["low"] > 0 or row["high"] < 0)
+                found[str(setting), first, second] = (row["difference"], int(row["seeds"]), sure)
     return found

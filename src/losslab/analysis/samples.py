@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
-from losslab.analysis.scores import with_setting
+from losslab.analysis.scores import PAIR, with_setting
 from losslab.constants import IGNORE_INDEX
 from losslab.errors import StudyError, unknown
 
@@ -80,19 +80,31 @@ def read_sample(runs_root: str | Path, run_id: str, image_id: str) -> Sample:
 
 
 def choose_runs(runs: pd.DataFrame, seed: int | None = None) -> pd.DataFrame:
-    """One finished run per setting and loss: that of `seed`, in the lowest fold it has.
+    """One finished run per setting and loss, all of a setting with the same fold and seed.
 
-    None is the lowest seed. Raises StudyError where no finished run has this seed.
+    That is the lowest fold and seed at which most losses finished, of `seed` only where given.
+    Raises StudyError where no finished run has this seed.
     """
     finished = with_setting(runs[runs["status"] == "finished"])
     seeds = sorted(finished["seed"].unique())
     if not seeds:
         raise StudyError("no run has finished, so there are no samples: run the study first")
-    chosen = finished[finished["seed"] == (seeds[0] if seed is None else seed)]
+    chosen = finished if seed is None else finished[finished["seed"] == seed]
     if chosen.empty:
         raise StudyError(f"no finished run has seed {seed}: seeds are {', '.join(map(str, seeds))}")
-    ordered = chosen.sort_values(["setting", "fold", "loss"], kind="stable")
-    return ordered.drop_duplicates(["setting", "loss"]).reset_index(drop=True)
+    rows = []
+    for _, part in chosen.groupby("setting"):
+        most = part.groupby(list(PAIR))["loss"].nunique().idxmax()  # the lowest of equal ones
+        rows.append(part[part[list(PAIR)].apply(tuple, axis=1) == most].sort_values("loss"))
+    return pd.concat(rows).drop_duplicates(["setting", "loss"]).reset_index(drop=True)
+
+
+def left_out(runs: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
+    """The settings and losses that have runs but none among those of `choose_runs`."""
+    keys = ["setting", "loss"]
+    every = with_setting(runs)[keys].drop_duplicates()
+    found = every.merge(chosen[keys], how="left", indicator=True)
+    return found.loc[found["_merge"] == "left_only", keys].reset_index(drop=True)
 
 
 def show_runs(chosen: pd.DataFrame) -> pd.DataFrame:
@@ -106,7 +118,7 @@ def load_samples(
     """The samples of one setting's runs, keyed (image, loss), and what their indices mean.
 
     `chosen` are rows of `choose_runs`. Without `image_ids` the first `count` images that all runs
-    left. Raises StudyError for an image of which a run left no sample.
+    left, which may be none. Raises StudyError for an image of which a run left no sample.
     """
     indices = [read_index(runs_root, run_id) for run_id in chosen["run_id"]]
     shared = [name for name in indices[0].ids if all(name in index.ids for index in indices)]

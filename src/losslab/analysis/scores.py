@@ -10,7 +10,7 @@ SETTING = ("dataset", "task", "model", "encoder")
 """Columns that say what was trained; losses are compared within one setting only."""
 
 PAIR = ("fold", "seed")
-"""Columns that two runs of a setting share when they differ in nothing but the loss."""
+"""Columns that two runs of a setting share when they are compared as a pair."""
 
 METRICS = {
     "accuracy": "pixel accuracy",
@@ -102,3 +102,9 @@ def check_baseline(scores: pd.DataFrame, baseline: str) -> None:
 def definition(metric: str, level: str) -> str:
     """A score's short name for headers and axes, such as "IoU (data set)"."""
     return f"{METRICS[metric]} ({LEVELS[level]})"
+
+
+def image_definition(metric: str) -> str:
+    """The short name of a single image's score, which is a mean over the image's own classes."""
+    name = f"{METRICS[metric]} of an image"
+    return name if metric == "accuracy" else f"{name} (mean over its classes)"

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from losslab.analysis.claims import points
+from losslab.analysis.claims import ENOUGH_SEEDS, points, varied
 
 
-def headline(found: pd.DataFrame, baseline: str) -> str:
-    """The answer in one sentence: which losses may be claimed to differ from the baseline."""
+def headline(found: pd.DataFrame, baseline: str, gaps: pd.DataFrame | None = None) -> str:
+    """The answer in one sentence: which losses may be claimed to differ from the baseline.
+
+    `gaps` is the table of `uncompared`: settings that the answer leaves out, named after it.
+    """
     settings = found["setting"].nunique()
     texts = []
     for verdict, phrase in (
@@ -23,7 +26,10 @@ def headline(found: pd.DataFrame, baseline: str) -> str:
     hints = [_named(row, settings) for row in found[found["verdict"] == "hint"].to_dict("records")]
     start = "; ".join(texts) or f"No loss may be claimed to differ from `{baseline}`"
     end = f"; there is a hint for {', '.join(hints)}" if hints else ""
-    return f"**{start}{end}.**"
+    text = f"**{start}{end}.**"
+    if gaps is None or gaps.empty:
+        return text
+    return f"{text} Not compared with `{baseline}`: {'; '.join(gaps['setting'])}."
 
 
 def claims_list(found: pd.DataFrame) -> str:
@@ -36,8 +42,44 @@ def claims_list(found: pd.DataFrame) -> str:
     return "\n".join(lines).strip()
 
 
-def read_failures(runs: pd.DataFrame, asked: Sequence[str] = ()) -> str:
-    """Says which runs of a study are missing from every number: diverged ones and undone ones."""
+def read_ties(tied: pd.DataFrame) -> str:
+    """Says what else differs between the losses, from `tied_to_loss`; "" where nothing does."""
+    texts = []
+    for name, part in tied.groupby("name", sort=False):
+        values = part["value"].value_counts()
+        common = values.index[0] if values.iloc[0] > 1 else None
+        each = part[part["value"] != common].to_dict("records")
+        listed = [f"`{row['loss']}` {row['value']}" for row in each]
+        listed += [f"others {common}"] if common is not None else []
+        texts.append(
+            f"`{name}` goes with the loss ({', '.join(listed)}), so a difference may be due to it."
+        )
+    return " ".join(texts)
+
+
+def read_folds(comparison: pd.DataFrame) -> str:
+    """The caveat on a test over folds; "" where there is but one."""
+    if not (comparison["folds"] > 1).any():
+        return ""
+    return (
+        "Folds share training pictures, so their differences are not independent: the plain t test "
+        "and its interval are too sure (Nadeau & Bengio 2003)."
+    )
+
+
+def read_failures(
+    runs: pd.DataFrame, asked: Sequence[str] = (), gaps: pd.DataFrame | None = None
+) -> str:
+    """Says which runs of a study are missing from every number: diverged ones and undone ones.
+
+    `gaps` is the table of `uncompared`: its settings and reasons follow.
+    """
+    rows = [] if gaps is None else gaps.to_dict("records")
+    nothing = [f"In {row['setting']} nothing is compared: {row['reason']}." for row in rows]
+    return " ".join([_failures(runs, asked), *nothing])
+
+
+def _failures(runs: pd.DataFrame, asked: Sequence[str]) -> str:
     failed = runs[runs["status"] != "finished"]
     absent = sorted(set(asked) - set(runs["run_id"]))
     if failed.empty and not absent:
@@ -73,15 +115,22 @@ def read_differences(comparison: pd.DataFrame, noise: pd.DataFrame) -> str:
     bands = noise.set_index("setting")["band"]
     for setting, part in comparison.groupby("setting", sort=False):
         band = float(bands.get(setting, math.nan))
-        if math.isnan(band):
-            found.append("one run per loss leaves the seed noise unknown, so no difference counts")
+        text = "one seed leaves the seed noise unknown"
+        if not math.isnan(band):
+            outside = part[part["difference"].abs() > band]["loss"]
+            size = points(band, sign=False)
+            text = (
+                f"{_losses(outside, len(part))} outside what a change of seed alone does (±{size} "
+                "points)"
+            )
+        known = part.dropna(subset=["low"])
+        if known.empty:
+            found.append(f"{text}, and no difference has an interval")
             continue
-        outside = part[part["difference"].abs() > band]["loss"]
-        sure = part[(part["low"] > 0) | (part["high"] < 0)]["loss"]
-        size = points(band, sign=False)
+        sure = known[(known["low"] > 0) | (known["high"] < 0)]["loss"]
+        widest = known.iloc[int(known["n"].argmax())]
         found.append(
-            f"{_losses(outside, len(part))} outside what a change of seed alone does (±{size} "
-            f"points); the 95 % interval excludes 0 for {_names(sure)}"
+            f"{text}; the 95 % interval over {varied(widest)} excludes 0 for {_names(sure)}"
         )
     return _join(comparison, found)
 
@@ -98,9 +147,9 @@ def read_classes(classes: pd.DataFrame) -> str:
         sure = int(known["beyond_zero"].sum())
         chance = 0.05 * int(known["low"].notna().sum())
         found.append(
-            f"`{best['loss']}` differs most upwards on {best['class']} "
+            f"`{best['loss']}` differs most upwards on `{best['class']}` "
             f"({points(best['difference'])} points), `{worst['loss']}` most downwards on "
-            f"{worst['class']} ({points(worst['difference'])}); {sure} of {len(known)} intervals "
+            f"`{worst['class']}` ({points(worst['difference'])}); {sure} of {len(known)} intervals "
             f"exclude 0, where chance alone would give about {chance:.1f}"
         )
     return _join(classes, found)
@@ -122,13 +171,17 @@ def read_flips(flips: pd.DataFrame) -> str:
     """Says whether the order of the losses depends on how the score is defined."""
     if flips.empty:
         return "No two losses change places under another common definition of the score."
-    clear = int(flips["clear"].sum())
+    pair = ["setting", "better", "worse"]
+    pairs, clear = (len(rows[pair].drop_duplicates()) for rows in (flips, flips[flips["clear"]]))
     named = ", ".join(dict.fromkeys(flips["definition"]))
-    return (
-        f"The ranking is not the same under every definition: {len(flips)} "
-        f"{'pairs of losses change' if len(flips) > 1 else 'pair of losses changes'} places "
-        f"(under {named}), {clear} of them beyond chance."
+    text = (
+        f"The ranking is not the same under every definition: {pairs} "
+        f"{'pairs of losses change' if pairs > 1 else 'pair of losses changes'} places "
+        f"(under {named})"
     )
+    if (flips["seeds"] < ENOUGH_SEEDS).all():
+        return f"{text}; fewer than {ENOUGH_SEEDS} seeds cannot tell that from chance."
+    return f"{text}; both 95 % intervals exclude 0 (uncorrected) for {clear} of them."
 
 
 def read_curves(medians: pd.DataFrame, share: float) -> str:
@@ -137,7 +190,10 @@ def read_curves(medians: pd.DataFrame, share: float) -> str:
     for _, part in medians.groupby("setting", sort=False):
         reached = part.dropna(subset=["median"]).sort_values("median")
         never = part[part["median"].isna()]["loss"]
-        text = f"no loss reaches {100 * share:g} % of the baseline's best score in half of its runs"
+        text = (
+            f"no loss reaches {100 * share:g} % of the baseline's best score in more than half of "
+            "its runs"
+        )
         if len(reached):
             first = reached[reached["median"] == reached["median"].iloc[0]]
             text = (
@@ -165,15 +221,20 @@ def read_costs(costs: pd.DataFrame, baseline: str) -> str:
                 texts.append(
                     f"{what} is at most {top[column]:.2f} × the baseline's (`{top['loss']}`)"
                 )
-        found.append(", ".join(texts) or "times were not measured on the baseline's machine")
+        found.append(", ".join(texts) or "the baseline has no finished run on the same device")
     return _join(others, found)
 
 
 def read_samples(summary: pd.DataFrame) -> str:
     """Reads the qualitative figures: which loss errs least, and whether its entropy warns of it."""
+    if summary.empty:
+        return "The runs share no test image, so there is nothing to show."
+    if summary["wrong"].isna().all():
+        return "No pixel of the images shown is annotated, so no prediction can be judged."
     means = summary.groupby("loss")[["wrong", "entropy_right", "entropy_wrong"]].mean()
     best = means["wrong"].idxmin()
-    ratio = (means["entropy_wrong"] / means["entropy_right"]).dropna().sort_values()
+    known = means[means["entropy_right"] > 0].dropna()
+    ratio = (known["entropy_wrong"] / known["entropy_right"]).sort_values()
     text = (
         f"Over the images shown ({summary['image'].nunique()}) `{best}` errs on the fewest pixels "
         f"({points(means['wrong'].min(), sign=False)} %)"
@@ -185,6 +246,15 @@ def read_samples(summary: pd.DataFrame) -> str:
         f"{ratio.iloc[-1]:.1f} (`{ratio.index[-1]}`) times that on right ones. A few images "
         "illustrate; they rank nothing."
     )
+
+
+def read_left_out(missing: pd.DataFrame) -> str:
+    """Names the losses of `left_out`; "" for none."""
+    if missing.empty:
+        return ""
+    groups = missing.groupby("setting", sort=False)["loss"]
+    named = "; ".join(f"{_names(losses)} ({setting})" for setting, losses in groups)
+    return f"Not shown, for want of a finished run with that fold and seed: {named}."
 
 
 def _named(row: dict, settings: int) -> str:

@@ -31,12 +31,13 @@ def paired_comparison(
     """What each loss gains over the baseline, run against run with the same fold and seed.
 
     `scores` is the table of `select_scores`. Returns a row per group of `by` and loss: n (pairs),
-    mean, baseline_mean, difference (loss minus baseline over the pairs), low and high (95 % Student
-    t interval over the pairs), effect_size (`hedges_gz`), t_p and wilcoxon_p (two-sided),
-    t_p_holm and wilcoxon_p_holm (corrected over the losses of the group), wilcoxon_p_min (the
-    smallest p that n pairs can give), and reason (why a number is missing, else ""). Scores are
-    fractions. Pairs of different folds share training images, so intervals over folds are a
-    little too narrow (Nadeau & Bengio 2003). Raises StudyError for a baseline that was not run.
+    seeds and folds (distinct ones among them), mean, baseline_mean, difference (loss minus baseline
+    over the pairs), low and high (95 % Student t interval over the pairs; NaN where they are
+    equal), effect_size (`hedges_gz`), t_p and wilcoxon_p (two-sided), t_p_holm and wilcoxon_p_holm
+    (corrected over all rows), wilcoxon_p_min (the smallest p that n pairs can give), and reason
+    (why a number is missing, else ""). Scores are fractions. Pairs of different folds share
+    training images, so intervals over folds are too narrow and their p too small (Nadeau & Bengio
+    2003); nothing corrects for that here. Raises StudyError for a baseline that was not run.
     """
     groups = list(by)
     differences = paired_differences(scores, baseline, by=groups)
@@ -46,12 +47,14 @@ def paired_comparison(
         row = dict(zip([*groups, "loss"], keys, strict=True))
         row |= {"baseline": baseline, "mean": part["value"].mean()}
         row |= {"baseline_mean": part["baseline_value"].mean(), **_compare(values)}
+        row |= {"seeds": part["seed"].nunique(), "folds": part["fold"].nunique()}
         rows.append(row | _t_interval(values))
-    return _corrected(pd.DataFrame(rows, columns=[*groups, "loss", *_COLUMNS]), groups)
+    columns = [*groups, "loss", "baseline", "n", "seeds", "folds", *_COLUMNS]
+    return _corrected(pd.DataFrame(rows, columns=columns))
 
 
 _COLUMNS = (
-    *("baseline", "n", "mean", "baseline_mean", "difference", "low", "high", "effect_size"),
+    *("mean", "baseline_mean", "difference", "low", "high", "effect_size"),
     *("t_p", "t_p_holm", "wilcoxon_p", "wilcoxon_p_holm", "wilcoxon_p_min", "reason"),
 )
 
@@ -98,8 +101,8 @@ def image_comparison(
         row |= {"mean": part["value"].mean(), "baseline_mean": part["baseline_value"].mean()}
         row |= {**_compare(values), "better": float(np.mean(values > 0))}
         rows.append(row | _bootstrap_interval(values, resamples, np.random.default_rng(seed)))
-    columns = ["setting", "loss", *_COLUMNS, "better"]
-    return _corrected(pd.DataFrame(rows, columns=columns), ["setting"])
+    columns = ["setting", "loss", "baseline", "n", *_COLUMNS, "better"]
+    return _corrected(pd.DataFrame(rows, columns=columns))
 
 
 def image_differences(results: pd.DataFrame, baseline: str, *, metric: str = "iou") -> pd.DataFrame:
@@ -139,19 +142,23 @@ def seed_noise(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["setting", "sd", "df", "band", "lowest", "highest"])
 
 
-def pool_settings(scores: pd.DataFrame) -> pd.DataFrame:
+def pool_settings(scores: pd.DataFrame, baseline: str) -> pd.DataFrame:
     """One score per setting and loss, so that `paired_comparison` pairs settings instead of seeds.
 
     Each is the mean over the folds and seeds at which every loss of that setting has a score; a
-    setting stands where a seed stood, as in the tests of van Beers (2018).
+    setting stands where a seed stood, as in the tests of van Beers (2018). A setting without the
+    baseline, or without a fold and seed at which all its losses have a score, is left out; no row
+    is left where that holds for all.
     """
     rows = []
     for number, (_, part) in enumerate(scores.groupby("setting", sort=True)):
         losses = part["loss"].nunique()
         complete = part.groupby(list(PAIR))["loss"].transform("nunique") == losses
+        if losses < 2 or baseline not in set(part.loc[complete, "loss"]):
+            continue
         means = part[complete].groupby("loss", as_index=False)["value"].mean()
         rows.append(means.assign(setting="all settings", fold=0, seed=number))
-    return pd.concat(rows, ignore_index=True)
+    return pd.concat(rows, ignore_index=True) if rows else scores.head(0)
 
 
 def hedges_gz(differences: Float[ndarray, " n"]) -> float:
@@ -195,7 +202,7 @@ def _p_value(result: Any) -> float:
 
 def _t_interval(differences: ndarray) -> dict[str, float]:
     n = len(differences)
-    if n < 2:
+    if n < 2 or float(np.std(differences, ddof=1)) < _NO_SPREAD:
         return {"low": math.nan, "high": math.nan}
     half = (
         float(scipy.stats.t.ppf((1 + LEVEL) / 2, n - 1))
@@ -223,13 +230,13 @@ def _bootstrap_interval(
     return {"low": float(interval.low), "high": float(interval.high)}
 
 
-def _corrected(rows: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
-    """Holm's correction over the losses of each group; a missing p takes no part in it."""
+def _corrected(rows: pd.DataFrame) -> pd.DataFrame:
+    """Holm's correction over all rows of a table; a missing p takes no part in it."""
     from statsmodels.stats.multitest import multipletests  # half a second, like scipy.stats above
 
     for name in ("t_p", "wilcoxon_p"):
         rows[f"{name}_holm"] = math.nan
-        for _, part in rows.dropna(subset=[name]).groupby(groups, sort=False):
-            corrected = multipletests(part[name].to_numpy(float), method="holm")[1]
-            rows.loc[part.index, f"{name}_holm"] = corrected
+        known = rows[name].dropna().astype(float)
+        if len(known):
+            rows.loc[known.index, f"{name}_holm"] = multipletests(known, method="holm")[1]
     return rows

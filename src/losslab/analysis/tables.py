@@ -1,11 +1,12 @@
 """Tables for people: percent, mean ± standard deviation, and a file of each as CSV and LaTeX."""
 
 import math
+import re
 from pathlib import Path
 
 import pandas as pd
 
-from losslab.analysis.claims import p_text, points
+from losslab.analysis.claims import ENOUGH_SEEDS, p_text, points
 from losslab.analysis.costs import wall_unit
 from losslab.analysis.scores import LEVELS, METRICS, definition, select_scores
 
@@ -120,13 +121,13 @@ def show_costs(costs: pd.DataFrame) -> pd.DataFrame:
 
 
 def show_epochs(medians: pd.DataFrame) -> pd.DataFrame:
-    """`median_epochs` for people; ">30" is a median that lies beyond the 30 epochs trained."""
+    """`median_epochs` for people; ">30" is a median that lies beyond epoch 30."""
     table = medians[["setting", "loss"]].copy()
     table["threshold, %"] = [points(value, sign=False) for value in medians["threshold"]]
     counts = zip(medians["reached"], medians["runs"], strict=True)
     table["runs that reach it"] = [f"{reached} of {runs}" for reached, runs in counts]
-    pairs = zip(medians["median"], medians["last"], strict=True)
-    table["median epoch"] = [f">{last}" if math.isnan(m) else f"{m:g}" for m, last in pairs]
+    pairs = zip(medians["median"], medians["beyond"], strict=True)
+    table["median epoch"] = [f">{past:g}" if math.isnan(m) else f"{m:g}" for m, past in pairs]
     return for_one_setting(table)
 
 
@@ -135,7 +136,11 @@ def show_flips(flips: pd.DataFrame) -> pd.DataFrame:
     table = flips[["setting", "better", "worse", "definition"]].copy()
     table["chosen score, points"] = [points(value, 2) for value in flips["difference"]]
     table["under that, points"] = [points(value, 2) for value in flips["other_difference"]]
-    table["beyond chance"] = ["yes" if clear else "no" for clear in flips["clear"]]
+    few = flips["seeds"] < ENOUGH_SEEDS
+    table["both 95 % intervals exclude 0 (uncorrected)"] = [
+        f"fewer than {ENOUGH_SEEDS} seeds" if below else "yes" if clear else "no"
+        for below, clear in zip(few, flips["clear"], strict=True)
+    ]
     return for_one_setting(table.rename(columns={"definition": "reverses under"}))
 
 
@@ -160,12 +165,19 @@ def inline_list(table: pd.DataFrame) -> str:
     return "; ".join(f"{row['name']} `{row['value']}`" for row in rows)
 
 
+_MARKUP = re.compile(r"[\\`*|]|<(?=[A-Za-z/!?])|(?<![^\W_])_|_(?![^\W_])")
+"""What Markdown would read as markup; an underscore inside a word, as in dice_focal, is none."""
+
+
 def markdown_table(table: pd.DataFrame) -> str:
-    """A pipe table that reads well as plain text too; "none" for a table without rows."""
+    """A pipe table that reads well as plain text too; "none" for a table without rows.
+
+    Markup in names and cells is escaped: the loss 0.5*ce + 0.5*dice keeps its asterisks.
+    """
     if table.empty:
         return "*none*"
-    header = [str(name) for name in table.columns]
-    rows = [[str(value).replace("|", "\\|") for value in row] for row in table.to_numpy(object)]
+    texts = [list(table.columns), *table.to_numpy(object)]
+    header, *rows = [[_MARKUP.sub(r"\\\g<0>", str(cell)) for cell in line] for line in texts]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     rule = [":" + "-" * max(width - 1, 2) for width in widths]
     lines = [
