@@ -54,7 +54,7 @@ def run(
     time_limit: TimeLimit = None,
 ) -> None:
     """Train, validate and test one run."""
-    from losslab.analysis import markdown_table, score_table
+    from losslab.analysis import score_table
     from losslab.analysis.tables import show_scores
     from losslab.spec import RunSpec
     from losslab.study.dispatch import open_executor
@@ -77,7 +77,7 @@ def run(
     scores = score_table(load_results(runs, [spec.run_id]))
     for level in ("dataset", "image"):
         typer.echo(f"\nTest scores, {level} level:")
-        typer.echo(markdown_table(show_scores(scores, level=level)))
+        typer.echo(show_scores(scores, level=level).to_string(index=False))
 
 
 @app.command()
