@@ -18,7 +18,7 @@ test: env lint
 lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --project pyproject.toml
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 	$(BIN)/codespell
 	$(BIN)/python -m tests.large_files

@@ -13,6 +13,7 @@ import torch
 from losslab.errors import SpecError
 from losslab.files import write_atomically, write_json
 from losslab.spec import RunSpec
+from losslab.training.checkpoint import Progress
 from losslab.training.device import ask_for_determinism, autocast, choose_device, pin_allocator
 from losslab.training.optimizers import OPTIMIZERS, SCHEDULES, build_optimizer, build_schedule
 from losslab.training.randomness import (
@@ -22,6 +23,7 @@ from losslab.training.randomness import (
     restore_global_states,
     seed_everything,
 )
+from losslab.training.record import is_better
 from losslab.training.stop import StopRequest
 
 CPU = torch.device("cpu")
@@ -159,3 +161,21 @@ def test_determinism_is_asked_for_and_given_back(monkeypatch: pytest.MonkeyPatch
     ask_for_determinism(False)
     assert not torch.are_deterministic_algorithms_enabled()
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == "kept"
+
+
+@pytest.mark.parametrize(
+    ("monitor", "best", "value", "better"),
+    [
+        ("val_iou", 0.5, 0.6, True),
+        ("val_iou", 0.5, 0.5, False),
+        ("val_iou", 0.5, float("nan"), False),
+        ("val_iou", float("nan"), 0.1, True),
+        ("val_loss", 0.5, 0.4, True),
+        ("val_loss", 0.5, 0.6, False),
+    ],
+)
+def test_a_better_epoch_is_told_by_its_monitor(
+    monitor: str, best: float, value: float, better: bool
+) -> None:
+    assert is_better(monitor, value, Progress(best_epoch=3, best_value=best)) is better
+    assert is_better(monitor, value, Progress())

@@ -147,9 +147,9 @@ def read_classes(classes: pd.DataFrame) -> str:
         sure = int(known["beyond_zero"].sum())
         chance = 0.05 * int(known["low"].notna().sum())
         found.append(
-            f"`{best['loss']}` differs most upwards on `{best['class']}` "
-            f"({points(best['difference'])} points), `{worst['loss']}` most downwards on "
-            f"`{worst['class']}` ({points(worst['difference'])}); {sure} of {len(known)} intervals "
+            f"differences run from {points(worst['difference'])} points (`{worst['loss']}` on "
+            f"`{worst['class']}`) to {points(best['difference'])} (`{best['loss']}` on "
+            f"`{best['class']}`); {sure} of {len(known)} intervals "
             f"exclude 0, where chance alone would give about {chance:.1f}"
         )
     return _join(classes, found)

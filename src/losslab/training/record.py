@@ -1,6 +1,7 @@
 """What a run writes down of itself, and what it reads off its own records."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,9 @@ def dataset_means(counts: pd.DataFrame) -> dict[str, float]:
 
 def is_better(monitor: str, value: float, progress: Progress) -> bool:
     """True for a first value and for one beyond the best so far: lower for losses, higher for
-    scores.
+    scores. A score that no class gave (NaN) is never better, and every other is better than it.
     """
-    if progress.best_epoch < 0:
+    if progress.best_epoch < 0 or math.isnan(progress.best_value):
         return True
     return value < progress.best_value if monitor == "val_loss" else value > progress.best_value
 
