@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from losslab.losses import LOSSES
+
 EXPRESSIONS = [
     "ce",
     "focal",
@@ -21,7 +23,8 @@ EXPRESSIONS = [
 ]
 """Every loss, every value of every option, and a sum whose terms share one pass."""
 
-NAMES = ["ce", "focal", "focal(one_vs_all=True)", "iou", "dice", "combo", "dice_focal"]
+NAMES = [*LOSSES, "focal(one_vs_all=True)"]
+"""Every registered loss goes through the catalogue of checks."""
 
 
 def random_case(
