@@ -34,7 +34,8 @@ Pixels = Annotated[int, Ge(1), Le(65535)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[Finite, Ge(0)]
 
-MONITORS = ("val_iou", "val_boundary_iou", "val_accuracy", "val_loss")
+NAMES = {"dataset": DATASETS, "augmentation": AUGMENTATIONS, "model": MODELS}
+"""Fields whose value is a name, and the names there are."""
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
@@ -95,21 +96,6 @@ class RunSpec:
         except ValidationError as error:
             raise SpecError(_explain(error, [f.name for f in fields(cls)])) from None
 
-    @field_validator("dataset")
-    @classmethod
-    def _known_dataset(cls, name: str) -> str:
-        return _known("dataset", name, DATASETS)
-
-    @field_validator("augmentation")
-    @classmethod
-    def _known_augmentation(cls, name: str) -> str:
-        return _known("augmentation", name, AUGMENTATIONS)
-
-    @field_validator("model")
-    @classmethod
-    def _known_model(cls, name: str) -> str:
-        return _known("model", name, MODELS)
-
     @field_validator("loss")
     @classmethod
     def _known_loss(cls, expression: str) -> str:
@@ -117,6 +103,9 @@ class RunSpec:
 
     @model_validator(mode="after")
     def _fits_together(self) -> "RunSpec":
+        for field, names in NAMES.items():
+            if getattr(self, field) not in names:
+                raise SpecError(unknown(field, getattr(self, field), names))
         try:
             parse_options(self.dataset, self.dataset_options)
             check_task(self.dataset, self.dataset_options, self.task)
@@ -146,6 +135,16 @@ class RunSpec:
             seed=self.split_seed,
         )
 
+    def data_arguments(self) -> dict[str, Any]:
+        """What `losslab.data.prepare` takes of a spec; equal for runs on the same pictures."""
+        return {
+            "name": self.dataset,
+            "options": self.dataset_options,
+            "task": self.task,
+            "split": self.split_options(),
+            "size": self.size,
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values, in the order of their declaration."""
         return json.loads(json.dumps(asdict(self)))
@@ -172,12 +171,6 @@ class RunSpec:
             key: tuple(v) if isinstance(v, list) else v for key, v in values.items()
         }
         return cls(**tuples)
-
-
-def _known(field: str, name: str, choices: Mapping[str, Any]) -> str:
-    if name not in choices:
-        raise SpecError(unknown(field, name, choices))
-    return name
 
 
 def _slug(text: str) -> str:

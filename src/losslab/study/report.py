@@ -16,6 +16,8 @@ from losslab.files import write_atomically
 from losslab.study.notebooks import execute_notebook, failure_reason, find_template
 from losslab.study.plan import Study
 
+NO_CODE = {"exclude_input": True, "exclude_input_prompt": True, "exclude_output_prompt": True}
+
 PAGE = Path(__file__).with_name("page.html")
 
 
@@ -78,8 +80,7 @@ def write_report(
 
 def to_html(title: str, notebooks: Sequence[NotebookNode]) -> str:
     """One page that needs no network: the notebooks without their code, pictures inside."""
-    exporter = HTMLExporter(template_name="basic", exclude_input=True)
-    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    exporter = HTMLExporter(template_name="basic", **NO_CODE)
     bodies = [exporter.from_notebook_node(_for_readers(notebook))[0] for notebook in notebooks]
     page = PAGE.read_text()
     return page.replace("{{ title }}", title).replace("{{ body }}", "\n<hr>\n".join(bodies))
@@ -87,8 +88,7 @@ def to_html(title: str, notebooks: Sequence[NotebookNode]) -> str:
 
 def to_markdown(notebooks: Sequence[NotebookNode], figures: Path) -> str:
     """The notebooks without their code; a saved figure is a link into `figures`."""
-    exporter = MarkdownExporter(exclude_input=True)
-    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    exporter = MarkdownExporter(**NO_CODE)
     bodies = []
     for notebook in notebooks:
         copy = _for_readers(notebook)

@@ -62,21 +62,13 @@ def check_runs(specs: Sequence[RunSpec], settings: Settings) -> None:
     parameters = {*RunSpec.field_names(), "run_dir", *settings.for_notebook()}
     check_parameters(find_template("train"), parameters, complete=True)
     check_writable(settings.runs, "choose another folder with --runs")
-    fingerprints: list[tuple[Any, str]] = []
+    fingerprints: list[tuple[dict[str, Any], str]] = []
     for spec in specs:
         find_weights(spec.encoder, spec.encoder_weights)
-        data = (spec.dataset, spec.dataset_options, spec.task, spec.split_options(), spec.size)
+        data = spec.data_arguments()
         known = [fingerprint for other, fingerprint in fingerprints if other == data]
         if not known:
-            prepared = prepare(
-                spec.dataset,
-                options=spec.dataset_options,
-                task=spec.task,
-                split=spec.split_options(),
-                size=spec.size,
-                data_root=settings.data_root,
-                cache_root=settings.cache_root,
-            )
+            prepared = prepare(**data, data_root=settings.data_root, cache_root=settings.cache_root)
             known = [prepared.fingerprint]
             fingerprints.append((data, prepared.fingerprint))
         _check_same_data(settings.runs / spec.run_id, known[0])

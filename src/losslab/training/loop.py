@@ -79,15 +79,7 @@ def train(
     ask_for_determinism(spec.deterministic)
     _claim_folder(run_dir, spec)
 
-    data = prepare(
-        spec.dataset,
-        options=spec.dataset_options,
-        task=spec.task,
-        split=spec.split_options(),
-        size=spec.size,
-        data_root=data_root,
-        cache_root=cache_root,
-    )
+    data = prepare(**spec.data_arguments(), data_root=data_root, cache_root=cache_root)
     splits = {"train": data.train, "val": data.val, "test": data.test}
     if resident is None:
         resident = fit(splits.values(), where)
