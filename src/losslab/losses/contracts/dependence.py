@@ -1,0 +1,136 @@
+"""What else than the prediction a loss depends on: resolution, batch, void pixels, class count."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from losslab.constants import IGNORE_INDEX
+from losslab.losses.contracts.pictures import plausible_logits, standard_labels
+from losslab.losses.contracts.probe import LossFunction, Reading, measure, readings, value_of
+from losslab.losses.situations import confident_logits
+
+CERTAIN = 1 - 1e-9
+SAME = 1e-4
+"""Relative difference of two float32 values that a card calls equal."""
+
+
+def same(a: float, b: float) -> bool:
+    """The two values are equal up to rounding."""
+    return abs(a - b) <= SAME * max(abs(a), abs(b), 1e-6)
+
+
+def resolution(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
+    """Value and gradient of one picture whose pixels are repeated 1, 2 and 4 times each way."""
+    logits = plausible_logits(num_classes)
+
+    def at(scale: int) -> dict:
+        measured = measure(loss, enlarged(logits, scale), standard_labels(num_classes, scale=scale))
+        return {"value": measured.value, "gradient": measured.norm}
+
+    return readings("resolution", {f"{scale}x": partial(at, scale) for scale in (1, 2, 4)})
+
+
+def enlarged(logits: Tensor, scale: int) -> Tensor:
+    """Logits (n, c, h, w) with every pixel repeated `scale` times down and across."""
+    return logits.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+
+
+def batch(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
+    """Whether a batch's loss is that of its images.
+
+    Two pictures: 199 pixels of class 1 all found, and one pixel of class 1 missed.
+    """
+    labels, logits = standard_labels(num_classes), plausible_logits(num_classes)
+    truth = torch.zeros(2, 32, 32, dtype=torch.int64)
+    truth[0, 4:14, 4:24] = 1
+    truth[0, 4, 4] = 0
+    truth[1, 20, 20] = 1
+    found = truth.clone()
+    found[1] = 0
+    pair = confident_logits(found, num_classes, CERTAIN)
+    partly = truth.clone()
+    partly[0, 16:] = IGNORE_INDEX
+
+    def repeated(count: int) -> dict:
+        pictures = logits.expand(count, -1, -1, -1), labels.expand(count, -1, -1)
+        return {"value": value_of(loss, *pictures)}
+
+    def coupling(truth: Tensor) -> dict:
+        together = value_of(loss, pair, truth)
+        each = [value_of(loss, pair[i : i + 1], truth[i : i + 1]) for i in (0, 1)]
+        mean = sum(each) / 2
+        kind = "batch"
+        if same(together, mean):
+            kind = "image, averaged"
+        elif same(together, sum(each)):
+            kind = "image, summed"
+        return {"together": together, "mean of each": mean, "computed per": kind}
+
+    cases = {
+        "a picture": partial(repeated, 1),
+        "the picture twice": partial(repeated, 2),
+        "one found, one missed": partial(coupling, truth),
+        "the same, the first half void": partial(coupling, partly),
+    }
+    return readings("batch", cases)
+
+
+def void(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
+    """Value with more and more pixels void, and whether what lies under them matters.
+
+    Each pixel is four, of which none, one or two are void: what is left is the same picture.
+    """
+    labels = standard_labels(num_classes, scale=2)
+    logits = enlarged(plausible_logits(num_classes), 2)
+    one, two = labels.clone(), labels.clone()
+    one[:, ::2, ::2] = IGNORE_INDEX
+    two[:, ::2] = IGNORE_INDEX
+    hidden = (two == IGNORE_INDEX)[:, None]
+
+    def value(labels: Tensor) -> dict:
+        return {"value": value_of(loss, logits, labels)}
+
+    def beneath() -> dict:
+        generator = torch.Generator().manual_seed(2)
+        other = torch.where(hidden, 5 * torch.randn(logits.shape, generator=generator), logits)
+        before, after = (measure(loss, x, two) for x in (logits, other))
+        gradients = (after.gradient * hidden).abs().max()
+        return {
+            "enters the value": not same(before.value, after.value),
+            "gets a gradient": bool(gradients != 0),
+        }
+
+    def missing() -> dict:
+        return {"finite": measure(loss, logits.masked_fill(hidden, torch.nan), two).finite}
+
+    cases: dict[str, Callable[[], dict]] = {
+        f"{share} of 4 pixels void": partial(value, part)
+        for share, part in enumerate((labels, one, two))
+    }
+    cases |= {"logits under void": beneath, "NaN under void": missing}
+    return readings("void", cases)
+
+
+def class_count(make: Callable[[int], LossFunction], num_classes: int) -> Iterator[Reading]:
+    """Value of one picture under more classes, none of them labelled or predicted; no readings for
+    a binary loss.
+    """
+    if num_classes == 1:
+        return iter(())
+    labels, logits = standard_labels(num_classes), plausible_logits(num_classes)
+    only = torch.zeros(1, 32, 32, dtype=torch.int64)
+
+    def picture(count: int) -> dict:
+        more = torch.full((1, count - num_classes, *logits.shape[2:]), -20.0)
+        return {"value": value_of(make(count), torch.cat([logits, more], 1), labels)}
+
+    def wrong(count: int) -> dict:
+        return {"value": value_of(make(count), confident_logits(only + 1, count, CERTAIN), only)}
+
+    counts = sorted({num_classes, 2 * num_classes, max(19, num_classes)})
+    cases = {f"standard picture, {count} classes": partial(picture, count) for count in counts}
+    for count in sorted({2, *counts}):
+        cases[f"one class, all wrong, {count} classes"] = partial(wrong, count)
+    return readings("class count", cases)

@@ -1,0 +1,119 @@
+"""What a loss answers to predictions of the standard picture: value, gradient, cost of errors."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from losslab.losses.contracts.pictures import (
+    CENTRE,
+    RADIUS,
+    SURE,
+    UNSURE,
+    predictions,
+    random_logits,
+    standard_labels,
+)
+from losslab.losses.contracts.probe import LossFunction, Measured, Reading, measure, readings
+from losslab.losses.situations import confident_logits
+
+
+def responses(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
+    """Value, gradient and its direction at each prediction, unsure and sure, and at uniform."""
+    labels = standard_labels(num_classes)
+    cases = {"uniform": partial(_response, loss, _uniform(labels, num_classes), labels)}
+    for confidence in (UNSURE, SURE):
+        for name, predicted in predictions(labels).items():
+            logits = confident_logits(predicted, num_classes, confidence)
+            cases[f"{name}, p = {confidence}"] = partial(_response, loss, logits, labels)
+    return readings("responses", cases)
+
+
+def noise(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
+    """Values at seeded random logits of growing size, for the range."""
+    labels = standard_labels(num_classes)
+    cases = {
+        f"random logits, number {index}": lambda x=logits[None]: {
+            "value": measure(loss, x, labels).value
+        }
+        for index, logits in enumerate(random_logits(num_classes))
+    }
+    return readings("noise", cases)
+
+
+def path(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
+    """Length of the gradient on the way from the uniform prediction to the label."""
+
+    def lengths() -> dict:
+        labels = standard_labels(num_classes)
+        start = measure(loss, _uniform(labels, num_classes), labels).norm
+        steps = [
+            p for p in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999) if p * max(num_classes, 2) > 1
+        ]
+        after = [
+            measure(loss, confident_logits(labels, num_classes, p), labels).norm for p in steps
+        ]
+        peak = max([start, *after])
+        return {
+            "gradient at uniform": start,
+            "peak of the gradient": peak,
+            "gradient at uniform / peak": start / peak if peak else None,
+        }
+
+    return readings("path", {"from uniform to the label": lengths})
+
+
+def errors(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
+    """What one error in an otherwise perfect and sure prediction adds to the loss."""
+    labels = standard_labels(num_classes)
+    perfect = confident_logits(labels, num_classes, SURE)
+    y, x = torch.meshgrid(*map(torch.arange, labels.shape[1:]), indexing="ij")
+    depth = (y - CENTRE[0]) ** 2 + (x - CENTRE[1]) ** 2
+    row, reach = CENTRE[0], int(RADIUS)
+    edits = {
+        "deepest pixel of the disc missed": (depth == 0, 0),
+        "hole of radius 3 around it": (depth <= 9, 0),
+        "pixel at the disc's rim missed": ((y == row) & (x == CENTRE[1] - reach), 0),
+        "pixel beside the disc added": ((y == row) & (x == CENTRE[1] - reach - 1), 1),
+        "pixel far from the disc added": ((y == 30) & (x == 30), 1),
+    }
+    if num_classes > 3:
+        edits["smallest object missed"] = (labels[0] == 3, 0)
+
+    def cost(mask: Tensor, wrong: int) -> dict:
+        logits = confident_logits(labels.masked_fill(mask, wrong), num_classes, SURE)
+        return {"cost": measure(loss, logits, labels).value - measure(loss, perfect, labels).value}
+
+    return readings("errors", {name: partial(cost, *edit) for name, edit in edits.items()})
+
+
+def _uniform(labels: Tensor, num_classes: int) -> Tensor:
+    return torch.zeros(len(labels), num_classes, *labels.shape[1:])
+
+
+def _response(loss: LossFunction, logits: Tensor, labels: Tensor) -> dict:
+    measured = measure(loss, logits, labels)
+    return {
+        "value": measured.value,
+        "gradient": measured.norm,
+        "pixels with a gradient": measured.share,
+        "p(true) after a step": _direction(measured, logits, labels),
+    }
+
+
+def _direction(measured: Measured, logits: Tensor, labels: Tensor) -> str:
+    """Whether a small step against the gradient raises the mean of p(true)."""
+    leaf = logits.detach().clone().requires_grad_()
+    if leaf.shape[1] == 1:
+        truth = torch.where(labels[:, None] == 1, leaf, -leaf).sigmoid()
+    else:
+        truth = leaf.softmax(1).gather(1, labels[:, None])
+    (rise,) = torch.autograd.grad(truth.mean(), leaf)
+    slope = -(rise.double() * measured.gradient.double()).sum()
+    lengths = rise.double().norm() * measured.norm
+    if not slope.isfinite():
+        return "undefined"
+    if lengths == 0 or abs(slope) < 1e-6 * lengths:
+        return "stays"
+    return "rises" if slope > 0 else "falls"
