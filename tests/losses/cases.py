@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from losslab.losses import LOSSES
+from losslab.losses import LOSSES, EdgeNet, Objective, build_loss, needs_edge_net
 
 EXPRESSIONS = [
     "ce",
@@ -19,12 +19,43 @@ EXPRESSIONS = [
     'dice(average="sum", smooth=0.5)',
     'combo(per="image")',
     "dice_focal(gamma=3)",
+    "tversky",
+    'tversky(alpha=1, beta=0.2, per="image", smooth=1)',
+    "jaccard_distance",
+    'jaccard_distance(absent="count", average="sum")',
+    "levelset",
+    'levelset(epsilon=0.5, reduction="mean")',
+    'levelset(heaviside="arctan")',
+    'levelset(heaviside="step")',
+    "distance",
+    'distance(metric="chessboard", per="image", smooth=1)',
+    'distance(average="sum")',
+    'distance(confident=0.4, absent="count")',
+    'distance(confident=0.4, confident_in="both")',
+    "distance + dice + 0.1*levelset + ce",
     "ce + 0.5*focal(gamma=1) + 2*iou + dice",
 ]
 """Every loss, every value of every option, and a sum whose terms share one pass."""
 
+NOT_FREE = {
+    'levelset(epsilon=0.5, reduction="mean")': "a wide step is not 0 outside",
+    'levelset(heaviside="arctan")': "the arctangent's step is not 0 outside",
+    'distance(average="sum")': "one minus a sum over classes, as printed",
+}
+"""Losses that a perfect prediction does not bring to 0, and why."""
+
 NAMES = [*LOSSES, "focal(one_vs_all=True)"]
 """Every registered loss goes through the catalogue of checks."""
+
+
+def objective_of(expression: str, num_classes: int) -> Objective:
+    """An objective; one that needs an EdgeNet gets one with random weights, always the same."""
+    edge_net = None
+    if needs_edge_net(expression):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            edge_net = EdgeNet(num_classes)
+    return build_loss(expression, num_classes, edge_net=edge_net)
 
 
 def random_case(

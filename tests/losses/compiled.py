@@ -8,13 +8,13 @@ import json
 
 import torch
 
-from losslab.losses import build_loss
-from tests.losses.cases import NAMES, random_case
+from tests.losses.cases import NAMES, objective_of, random_case
 
 CASES = [
     *[(name, num_classes, "aot_eager", "float32") for name in NAMES for num_classes in (1, 4)],
     ("dice + ce", 4, "aot_eager", "bfloat16"),
     ("dice + ce", 4, "aot_eager", "float16"),
+    ("distance(confident=0.4) + jaccard_distance + levelset", 4, "aot_eager", "float32"),
     ("combo(per='image') + 0.5*focal(gamma=1)", 4, "inductor", "float32"),
 ]
 
@@ -33,7 +33,7 @@ def difference(expression, num_classes, backend, kind):
     torch.compiler.reset()
     logits, labels = random_case(num_classes)
     logits = logits.to(getattr(torch, kind))
-    objective = build_loss(expression, num_classes)
+    objective = objective_of(expression, num_classes)
     compiled = torch.compile(objective, backend=backend, fullgraph=True)
     ours = loss_and_gradient(compiled, logits, labels)
     expected = loss_and_gradient(objective, logits, labels)

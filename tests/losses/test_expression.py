@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from losslab.errors import DataError, LosslabError, SpecError
 from losslab.losses import LOSSES, build_loss, canonical, parse
 from losslab.losses.expression import option_parameters
-from tests.losses.cases import EXPRESSIONS, random_case
+from tests.losses.cases import EXPRESSIONS, objective_of, random_case
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_no_text_raises_anything_but_our_own_error(text):
 @pytest.mark.parametrize("num_classes", [1, 4])
 def test_the_terms_add_up_to_the_objective(expression, num_classes):
     logits, labels = random_case(num_classes)
-    objective = build_loss(expression, num_classes)
+    objective = objective_of(expression, num_classes)
     terms = objective.terms(logits, labels)
     assert tuple(terms) == objective.names == tuple(map(str, parse(expression)))
     assert float(sum(terms.values())) == pytest.approx(float(objective(logits, labels)))
@@ -139,8 +139,10 @@ def test_validation_names_the_label_that_is_no_class(num_classes, label, words):
 def test_validation_passes_classes_and_void(num_classes):
     logits, labels = random_case(num_classes)
     for expression in EXPRESSIONS:
-        validated = build_loss(expression, num_classes, validate=True)(logits, labels)
-        assert validated == build_loss(expression, num_classes)(logits, labels)
+        objective = objective_of(expression, num_classes)
+        plain = objective(logits, labels)
+        objective.validate = True
+        assert objective(logits, labels) == plain
 
 
 def test_tensors_that_do_not_fit_are_errors_that_name_the_shapes():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from losslab.losses import build_loss
-from tests.losses.cases import EXPRESSIONS
+from tests.losses.cases import EXPRESSIONS, objective_of
 
 KINDS = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -65,7 +65,7 @@ def test_every_loss_is_finite_with_finite_gradients(num_classes, case, kind):
     for name, logits in extremes.items():
         logits = logits.to(kind).requires_grad_()
         for expression in EXPRESSIONS:
-            loss = build_loss(expression, num_classes)(logits, labels)
+            loss = objective_of(expression, num_classes)(logits, labels)
             (gradient,) = torch.autograd.grad(loss, logits)
             assert loss.isfinite(), (name, expression)
             assert gradient.isfinite().all(), (name, expression)
@@ -79,7 +79,7 @@ def test_an_empty_batch_costs_nothing(num_classes):
     logits = torch.zeros(0, num_classes, 4, 4, requires_grad=True)
     labels = torch.zeros(0, 4, 4, dtype=torch.int64)
     for expression in EXPRESSIONS:
-        loss = build_loss(expression, num_classes)(logits, labels)
+        loss = objective_of(expression, num_classes)(logits, labels)
         loss.backward()
         assert loss == 0, expression
 

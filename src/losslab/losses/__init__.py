@@ -2,15 +2,27 @@
 
 from losslab.losses.combinations import combo, dice_focal
 from losslab.losses.cross_entropy import ce, focal
-from losslab.losses.expression import Term, canonical, parse
-from losslab.losses.objective import Objective, build_loss
-from losslab.losses.overlap import dice, iou
-from losslab.losses.region_sums import RegionSums, region_sums
+from losslab.losses.curves import Curve
+from losslab.losses.distance import distance
+from losslab.losses.edge_net import EdgeNet
+from losslab.losses.expression import Term, canonical, parse, user_losses
+from losslab.losses.label_maps import LABEL_MAPS, label_map
+from losslab.losses.levelset import levelset
+from losslab.losses.objective import Objective, build_loss, label_maps_of, needs_edge_net
+from losslab.losses.overlap import dice, iou, jaccard_distance, tversky
+from losslab.losses.presets import PRESETS
+from losslab.losses.region_sums import Mass, RegionSums, region_sums
 from losslab.losses.registry import LOSSES, Loss
+from losslab.losses.user import source_digests
 
 __all__ = [
+    "LABEL_MAPS",
     "LOSSES",
+    "PRESETS",
+    "Curve",
+    "EdgeNet",
     "Loss",
+    "Mass",
     "Objective",
     "RegionSums",
     "Term",
@@ -20,8 +32,17 @@ __all__ = [
     "combo",
     "dice",
     "dice_focal",
+    "distance",
     "focal",
     "iou",
+    "jaccard_distance",
+    "label_map",
+    "label_maps_of",
+    "levelset",
+    "needs_edge_net",
     "parse",
     "region_sums",
+    "source_digests",
+    "tversky",
+    "user_losses",
 ]

@@ -7,8 +7,9 @@ from typing import Any
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from losslab.losses.averaging import Absent, Average, Per, Reduction, Smooth
 from losslab.losses.cross_entropy import Gamma, ce_of_sums, focal_of_sums
-from losslab.losses.overlap import Absent, Average, Per, Reduction, Smooth, dice_of_sums
+from losslab.losses.overlap import dice_of_sums
 from losslab.losses.region_sums import RegionSums, region_sums
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from losslab.constants import IGNORE_INDEX
-from losslab.losses.passes import sum_type
+from losslab.losses.pieces import sum_type
 from losslab.losses.region_sums import RegionSums, region_sums
 
 Gamma = Annotated[float | int, Ge(0)]

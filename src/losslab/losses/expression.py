@@ -1,20 +1,25 @@
 """The language of training objectives: "dice + ce", "ce + 0.5*focal(gamma=1)".
 
-An expression is a sum of registered losses, each with a weight and options. Python's own parser
+An expression is a sum of losses, each with a weight and options. A loss is a registered name, a
+preset (which stands for its own expression) or a user's "module:function". Python's own parser
 reads it; nothing in it is ever evaluated.
 """
 
 import ast
 import inspect
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from losslab.errors import SpecError, unknown
-from losslab.losses.registry import LOSSES, Loss
+from losslab.losses import user
+from losslab.losses.presets import PRESETS
+from losslab.losses.registry import LOSSES, RESOURCES, Loss
 
 EXAMPLE = "'dice + ce', '0.5*focal(gamma=1)'"
 
@@ -37,16 +42,18 @@ class Term:
 def parse(expression: str, losses: Mapping[str, Loss] = LOSSES) -> list[Term]:
     """The terms of an expression, in its order.
 
-    Raises `SpecError`, which names the text, the rule and the choices, for anything but sums of
-    registered losses with non-zero finite weights and options of the right names and types.
+    `losses` are those that it may name beside "module:function". Raises `SpecError`, which names
+    the text, the rule and the choices, for anything but sums of losses with non-zero finite weights
+    and options of the right names and types.
     """
     if not isinstance(expression, str) or not expression.strip():
         raise SpecError(f"loss: an expression such as {EXAMPLE}, got {expression!r}")
+    text, paths = _without_paths(expression.strip())
     try:
-        tree = ast.parse(expression.strip(), mode="eval")
+        tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise SpecError(f"loss: {expression!r} is no expression such as {EXAMPLE}") from None
-    terms = _Reader(expression, losses).terms(tree.body)
+    terms = _Reader(expression, text, losses, paths).terms(tree.body)
     for index, term in enumerate(terms):
         if any((term.name, term.options) == (other.name, other.options) for other in terms[:index]):
             raise SpecError(
@@ -63,12 +70,43 @@ def canonical(expression: str) -> str:
     return " + ".join(str(term) for term in parse(expression))
 
 
+def user_losses(expression: str) -> list[str]:
+    """The "module:function" names in an expression."""
+    return list(_without_paths(expression)[1].values())
+
+
+def loss_of(name: str, losses: Mapping[str, Loss] = LOSSES) -> Loss:
+    """The loss of a term's name: registered, given, or a user's "module:function"."""
+    return losses[name] if name in losses else user.user_loss(name)
+
+
+def _without_paths(text: str) -> tuple[str, dict[str, str]]:
+    """The text with a plain name for each "module:function", which is no Python, and what they
+    stand for.
+    """
+    paths: dict[str, str] = {}
+
+    def name(match: re.Match[str]) -> str:
+        if match["path"] is None:
+            return match[0]
+        known = [key for key, path in paths.items() if path == match["path"]]
+        key = known[0] if known else f"user_loss_{len(paths)}_"
+        paths[key] = match["path"]
+        return key
+
+    pattern = rf"'[^']*'|\"[^\"]*\"|(?P<path>{user.PATTERN.pattern})"
+    return re.sub(pattern, name, text), paths
+
+
 @dataclass(frozen=True)
 class _Reader:
     """Reads syntax nodes of one expression; keeps its text for the errors."""
 
     text: str
+    parsed: str
+    """The text in which plain names stand for the keys of `paths`."""
     losses: Mapping[str, Loss]
+    paths: Mapping[str, str]
 
     def terms(self, node: ast.expr) -> list[Term]:
         match node:
@@ -80,10 +118,14 @@ class _Reader:
                 return self._scaled(float(self._number(right)), left)
             case ast.UnaryOp(ast.USub(), operand) if not self._is_number(node):
                 return self._scaled(-1.0, operand)
+            case ast.Name(name) if name in PRESETS and name not in self.losses:
+                return parse(PRESETS[name], self.losses)
             case ast.Name(name):
-                return [Term(1.0, self._known(name))]
+                name, _ = self._known(name)
+                return [Term(1.0, name)]
             case ast.Call(ast.Name(name), positional, keywords):
-                return [Term(1.0, self._known(name), self._options(name, positional, keywords))]
+                name, loss = self._known(name)
+                return [Term(1.0, name, self._options(name, loss, positional, keywords))]
         raise self._error(
             node, f"losses joined by + and weighted by number*loss, such as {EXAMPLE}"
         )
@@ -94,15 +136,24 @@ class _Reader:
             raise self._error(node, f"a weight that is finite and not 0 (here {weight:g})")
         return terms
 
-    def _known(self, name: str) -> str:
+    def _known(self, name: str) -> tuple[str, Loss]:
+        if name in self.paths:
+            path = self.paths[name]
+            return path, user.user_loss(path)
+        if name in PRESETS and name not in self.losses:
+            raise SpecError(
+                f"loss: {self.text!r}: the preset {name!r} takes no options; write "
+                f"{PRESETS[name]!r} and change them there"
+            )
         if name not in self.losses:
-            raise SpecError(f"loss: {unknown('loss', name, self.losses)}")
-        return name
+            near = get_close_matches(name, PRESETS, n=1)
+            raise SpecError(f"loss: {unknown('loss', name, [*self.losses, *near])}")
+        return name, self.losses[name]
 
     def _options(
-        self, name: str, positional: list[ast.expr], keywords: list[ast.keyword]
+        self, name: str, loss: Loss, positional: list[ast.expr], keywords: list[ast.keyword]
     ) -> dict[str, Any]:
-        parameters = option_parameters(self.losses[name])
+        parameters = option_parameters(loss)
         if positional:
             takes = ", ".join(parameters) or "none"
             raise self._error(
@@ -127,6 +178,8 @@ class _Reader:
 
     def _option(self, name: str, parameter: inspect.Parameter, node: ast.expr) -> Any:
         value = self._value(node)
+        if parameter.annotation is parameter.empty or isinstance(parameter.annotation, str):
+            return value  # a user's function that says nothing of types, or nothing readable
         rule = TypeAdapter(
             parameter.annotation, config=ConfigDict(strict=True, allow_inf_nan=False)
         )
@@ -172,14 +225,25 @@ class _Reader:
         raise self._error(node, "finite numbers")
 
     def _error(self, node: ast.AST, rule: str) -> SpecError:
-        part = ast.get_source_segment(self.text.strip(), node)
+        part = ast.get_source_segment(self.parsed, node) or ""
+        for key, path in self.paths.items():
+            part = part.replace(key, path)
         return SpecError(f"loss: {self.text!r}: needs {rule}; cannot read {part!r}")
 
 
 def option_parameters(loss: Loss) -> dict[str, inspect.Parameter]:
-    """The options of a loss by name: the keyword-only parameters of its function."""
-    parameters = inspect.signature(loss.function).parameters.values()
-    return {p.name: p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    """The options of a loss by name: its function's keyword parameters but for the resources."""
+    try:
+        parameters = inspect.signature(loss.function).parameters.values()
+    except (TypeError, ValueError):  # written in C
+        return {}
+    return {
+        p.name: p
+        for p in parameters
+        if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)
+        and p.default is not p.empty
+        and p.name not in RESOURCES
+    }
 
 
 def _text(value: Any) -> str:

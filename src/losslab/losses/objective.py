@@ -1,5 +1,7 @@
 """The training objective that an expression describes."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -8,19 +10,74 @@ from torch import Tensor, nn
 
 from losslab.constants import IGNORE_INDEX
 from losslab.errors import DataError, SpecError
-from losslab.losses.expression import Term, parse
+from losslab.losses.edge_net import EdgeNet
+from losslab.losses.expression import Term, loss_of, parse
+from losslab.losses.label_maps import label_map
+from losslab.losses.passes import Asked
 from losslab.losses.region_sums import region_sums
-from losslab.losses.registry import LOSSES
+from losslab.losses.registry import LOSSES, Loss
+from losslab.losses.user import Function, checked_loss
+
+LabelMaps = Mapping[str, Tensor]
+"""Maps of a batch's labels by their names in `LABEL_MAPS`."""
 
 
-def build_loss(expression: str, num_classes: int, *, validate: bool = False) -> "Objective":
+def build_loss(
+    expression: str | Function,
+    num_classes: int,
+    *,
+    edge_net: EdgeNet | None = None,
+    losses: Mapping[str, Function] | None = None,
+    validate: bool = False,
+) -> "Objective":
     """The objective of an expression such as "dice + ce": `objective(logits, labels)` is a scalar.
 
     `num_classes` is the number of logits a pixel: 1 for a binary task (sigmoid), otherwise at least
-    2 (softmax). `validate` looks at every label and raises `DataError` for one that is neither a
-    class nor void (255). Raises `SpecError` where the expression breaks a rule.
+    2 (softmax). A callable is an objective by itself; `losses` are callables that the expression
+    may name, beside losslab's own and "module:function". `edge_net` is what `semeda` compares in.
+    `validate` looks at every label and raises `DataError` for one that is neither a class nor void
+    (255). Raises `SpecError` where the expression breaks a rule or needs an `edge_net` that is not
+    given.
     """
-    return Objective(parse(expression), num_classes, validate=validate)
+    known: dict[str, Loss] = dict(LOSSES)
+    given = dict(losses or {})
+    if not isinstance(expression, str):
+        name = getattr(expression, "__name__", type(expression).__name__)
+        name = name if name.isidentifier() else "loss"  # a lambda has none
+        given[name], expression = expression, name
+    for name, function in given.items():
+        if not name.isidentifier():
+            raise SpecError(f"losses: {name!r} is no name that an expression could hold")
+        known[name] = checked_loss(name, function)
+    terms = parse(expression, known)
+    return Objective(terms, num_classes, edge_net=edge_net, losses=known, validate=validate)
+
+
+def label_maps_of(expression: str) -> tuple[str, ...]:
+    """Names in `LABEL_MAPS` of the maps that an expression's losses read."""
+    maps = (loss_of(term.name).label_map(term.options) for term in parse(expression))
+    return tuple(dict.fromkeys(name for name in maps if name is not None))
+
+
+def needs_edge_net(expression: str) -> bool:
+    """Whether a loss of the expression reads an `EdgeNet`."""
+    return any(loss_of(term.name).needs_edge_net for term in parse(expression))
+
+
+@dataclass
+class _SharedPass:
+    """Terms that are formulas on the sums of one pass over the logits."""
+
+    label_map: str | None = None
+    """The map that weighs the pixels."""
+    asked: Asked = field(default_factory=Asked)
+    formulas: list[tuple[str, float, Callable[..., Tensor]]] = field(default_factory=list)
+
+    def add(self, asked: Asked, name: str, weight: float, formula: Callable[..., Tensor]) -> None:
+        """One more term, and the sums that it reads."""
+        gammas = tuple(sorted({*self.asked.gammas, *asked.gammas}))
+        self.asked = Asked(gammas, tuple(dict.fromkeys((*self.asked.curves, *asked.curves))))
+        self.formulas.append((name, weight, formula))
 
 
 class Objective(nn.Module):
@@ -28,7 +85,15 @@ class Objective(nn.Module):
     logits.
     """
 
-    def __init__(self, terms: list[Term], num_classes: int, *, validate: bool = False) -> None:
+    def __init__(
+        self,
+        terms: list[Term],
+        num_classes: int,
+        *,
+        edge_net: EdgeNet | None = None,
+        losses: Mapping[str, Loss] = LOSSES,
+        validate: bool = False,
+    ) -> None:
         super().__init__()
         if not 1 <= num_classes <= IGNORE_INDEX:
             raise SpecError(
@@ -38,44 +103,83 @@ class Objective(nn.Module):
         self.num_classes = num_classes
         self.validate = validate
         self.expression = " + ".join(map(str, terms))
-        self._shared: list[tuple[str, float, Any]] = []
-        self._alone: list[tuple[str, float, Any]] = []
-        gammas: set[float] = set()
-        for term in terms:
-            loss = LOSSES[term.name]
-            needed = loss.gammas(term.options)
-            if loss.of_sums is None or needed is None:
-                function = partial(loss.function, **term.options)
-                self._alone.append((str(term), term.weight, function))
-            else:
-                gammas.update(needed)
-                self._shared.append((str(term), term.weight, partial(loss.of_sums, **term.options)))
-        self._gammas = tuple(sorted(gammas))
         self.names = tuple(map(str, terms))
+        self._passes: list[_SharedPass] = []
+        self._alone: list[tuple[str, float, Callable[..., Tensor], str | None]] = []
+        maps: list[str] = []
+        for term in terms:
+            loss = loss_of(term.name, losses)
+            name = loss.label_map(term.options)
+            maps += [name] if name is not None else []
+            asked = loss.asks(term.options)
+            if loss.of_sums is not None and asked is not None:
+                formula = partial(loss.of_sums, **term.options)
+                self._pass_for(name).add(asked, str(term), term.weight, formula)
+                continue
+            function = partial(loss.function, **term.options)
+            if loss.needs_edge_net:
+                function = partial(function, edge_net=_checked_net(edge_net, term, num_classes))
+            self._alone.append((str(term), term.weight, function, name))
+        self.edge_net = (
+            edge_net if any(loss_of(t.name, losses).needs_edge_net for t in terms) else None
+        )
+        # What holds tensors of its own goes with the objective from device to device.
+        own = [loss_of(term.name, losses).function for term in terms]
+        self._modules_of_users = nn.ModuleList(f for f in own if isinstance(f, nn.Module))
+        self.label_maps = tuple(dict.fromkeys(maps))
+        """Names of the maps of the labels that it reads, and makes where they are not given."""
 
-    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def forward(
+        self, logits: Tensor, labels: Tensor, label_maps: LabelMaps | None = None
+    ) -> Tensor:
         """The objective, a float32 scalar (float64 for float64 logits), of logits (n, c, h, w) and
         labels (n, h, w).
         """
-        return torch.stack(list(self.terms(logits, labels).values())).sum()
+        return torch.stack(list(self.terms(logits, labels, label_maps).values())).sum()
 
-    def terms(self, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """The weighted terms by their text, in the expression's order; their sum is the
-        objective.
+    def terms(
+        self, logits: Tensor, labels: Tensor, label_maps: LabelMaps | None = None
+    ) -> dict[str, Tensor]:
+        """The weighted terms by their text, in the expression's order; their sum is the objective.
+
+        `label_maps` holds those of `self.label_maps` that are already there for these labels.
         """
         self._check(logits, labels)
+        maps = {name: self._label_map(name, labels, label_maps) for name in self.label_maps}
         values: dict[str, Tensor] = {}
-        if self._shared:
-            sums = region_sums(logits, labels, gammas=self._gammas)
-            for name, weight, formula in self._shared:
+        for shared in self._passes:
+            weights = None if shared.label_map is None else maps[shared.label_map]
+            sums = region_sums(
+                logits,
+                labels,
+                gammas=shared.asked.gammas,
+                curves=shared.asked.curves,
+                weights=weights,
+            )
+            for name, weight, formula in shared.formulas:
                 values[name] = weight * formula(sums)
-        for name, weight, function in self._alone:
-            values[name] = weight * function(logits, labels)
+        for name, weight, function, map_name in self._alone:
+            given: dict[str, Any] = {} if map_name is None else {"label_map": maps[map_name]}
+            values[name] = weight * function(logits, labels, **given)
         return {name: values[name] for name in self.names}
 
     def extra_repr(self) -> str:
         """What `print` shows of the objective."""
         return f"{self.expression!r}, num_classes={self.num_classes}"
+
+    def _pass_for(self, name: str | None) -> _SharedPass:
+        """The pass that a term with this label map joins: one with the same weights, or without."""
+        for shared in self._passes:
+            if name is None or shared.label_map in (None, name):
+                shared.label_map = shared.label_map or name
+                return shared
+        self._passes.append(_SharedPass(name))
+        return self._passes[-1]
+
+    def _label_map(self, name: str, labels: Tensor, given: LabelMaps | None) -> Tensor:
+        if given is not None and name in given:
+            return given[name]
+        return label_map(name, labels, self.num_classes)
 
     def _check(self, logits: Tensor, labels: Tensor) -> None:
         if logits.ndim != 4 or logits.shape[1] != self.num_classes:
@@ -95,6 +199,19 @@ class Objective(nn.Module):
             )
         if self.validate:
             check_labels(labels, self.num_classes)
+
+
+def _checked_net(edge_net: EdgeNet | None, term: Term, num_classes: int) -> EdgeNet:
+    if edge_net is None:
+        raise SpecError(
+            f"loss: {term.name!r} compares in the features of a trained EdgeNet; give "
+            "build_loss(..., edge_net=...), which `losslab edges` trains"
+        )
+    if edge_net.num_classes != num_classes:
+        raise SpecError(
+            f"edge_net: trained for {edge_net.num_classes} classes, the loss is for {num_classes}"
+        )
+    return edge_net
 
 
 def check_labels(labels: Tensor, num_classes: int) -> None:

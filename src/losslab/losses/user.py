@@ -1,0 +1,85 @@
+"""Losses that are not losslab's: `module:function`, found where Python finds modules and in the
+working folder.
+
+Such a function is called as `function(logits, labels, **options)` with logits (n, c, h, w), c = 1
+for a binary task, and labels (n, h, w), 255 = not annotated, and returns a scalar. Its keyword-only
+parameters with defaults are options in an expression: "ce + 0.5*mylosses:mine(alpha=2)".
+"""
+
+import hashlib
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from losslab.errors import SpecError, brief, unknown
+from losslab.losses.registry import RESOURCES, Loss
+
+PATTERN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+"""How such a loss is named in an expression."""
+
+
+def user_loss(path: str) -> Loss:
+    """The loss of a name such as "mylosses:mine"; importing the module executes it.
+
+    Raises `SpecError` where the module cannot be imported, has no such function, or the function
+    cannot be called as losses are.
+    """
+    module_name, _, name = path.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # whatever its code raises
+        raise SpecError(
+            f"loss: {path!r}: module {module_name!r} cannot be imported ({brief(error)}); call "
+            "losslab in the folder that holds it, or put that folder on PYTHONPATH"
+        ) from error
+    if not hasattr(module, name):
+        functions = [
+            key for key, value in vars(module).items() if callable(value) and key[0] != "_"
+        ]
+        raise SpecError(f"loss: {path!r}: {unknown('function', name, functions)}")
+    return checked_loss(path, getattr(module, name))
+
+
+def checked_loss(name: str, function: Any) -> Loss:
+    """A callable as a loss; raises `SpecError` for one that cannot be called as losses are."""
+    if not callable(function):
+        raise SpecError(f"loss: {name!r}: a function of logits and labels, got {function!r}")
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # written in C
+        return Loss(function)
+    required = [p for p in parameters if p.default is p.empty]
+    positional = [p for p in required if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    several = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    keywords = [p.name for p in required if p.kind is p.KEYWORD_ONLY and p.name not in RESOURCES]
+    if len(positional) > 2 or keywords or (len(positional) < 2 and not several):
+        raise SpecError(
+            f"loss: {name!r}: takes logits and labels and otherwise only keyword options with "
+            f"defaults, not {inspect.signature(function)}; is it a class? name an instance"
+        )
+    return Loss(function)
+
+
+def source_digest(path: str) -> str:
+    """SHA-256 of the file that a user's loss is written in."""
+    user_loss(path)
+    file = getattr(sys.modules[path.partition(":")[0]], "__file__", None)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else "built-in"
+
+
+def source_digests(names: Mapping[str, Any] | list[str]) -> dict[str, str]:
+    """`source_digest` of each of these losses that is a user's."""
+    return {name: source_digest(name) for name in names if ":" in name}
+
+
+Function = Callable[..., Tensor]
+"""A loss as a plain callable: `function(logits, labels)`."""
