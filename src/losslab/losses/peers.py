@@ -104,6 +104,8 @@ def _monai(
 
     def build(num_classes: int) -> LossFunction:
         options: dict[str, Any] = {"to_onehot_y": num_classes > 1}
+        if num_classes == 1:
+            options["include_background"] = True  # it would be, with a warning in each call
         if activation:
             options["softmax" if num_classes > 1 else "sigmoid"] = True
         if void:

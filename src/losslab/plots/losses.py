@@ -42,8 +42,10 @@ def plot_gradient(gradient: Float[ndarray, "h w"], situation: Situation, axes: A
     known = gradient[np.isfinite(gradient)]
     peak = float(np.abs(known).max(initial=0.0))
     axes.imshow(-gradient, cmap=PUSH_MAP, norm=Normalize(-(peak or 1.0), peak or 1.0))
-    below = f"peak {peak:.1e}" if known.size == gradient.size else "not finite"
-    axes.set_xlabel(below if peak else "no gradient", labelpad=2, fontsize=7)
+    below = f"peak {peak:.1e}" if peak else "no gradient"
+    if known.size < gradient.size:
+        below = "not finite"
+    axes.set_xlabel(below, labelpad=2, fontsize=7)
     outline(situation.object(), axes, style="solid")
     outline(situation.predicted(), axes, style="dashed")
     return bare(axes)

@@ -113,6 +113,13 @@ def void(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
     return readings("void", cases)
 
 
+def most_classes(num_classes: int) -> int:
+    """The largest number of classes that a card looks at: Cityscapes' 19, or twice as many as
+    asked for.
+    """
+    return max(19, 2 * num_classes)
+
+
 def class_count(make: Callable[[int], LossFunction], num_classes: int) -> Iterator[Reading]:
     """Value of one picture under more classes, none of them labelled or predicted; no readings for
     a binary loss.
@@ -129,7 +136,7 @@ def class_count(make: Callable[[int], LossFunction], num_classes: int) -> Iterat
     def wrong(count: int) -> dict:
         return {"value": value_of(make(count), confident_logits(only + 1, count, CERTAIN), only)}
 
-    counts = sorted({num_classes, 2 * num_classes, max(19, num_classes)})
+    counts = sorted({num_classes, 2 * num_classes, most_classes(num_classes)})
     cases = {f"standard picture, {count} classes": partial(picture, count) for count in counts}
     for count in sorted({2, *counts}):
         cases[f"one class, all wrong, {count} classes"] = partial(wrong, count)

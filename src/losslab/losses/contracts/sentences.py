@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from losslab.losses.contracts.card import LossCard
-from losslab.losses.contracts.tables import MOST_CLASSES, facts
+from losslab.losses.contracts.tables import ADDED, facts
 from losslab.losses.situations import Situation
 
 LITTLE = 0.01
@@ -43,11 +43,7 @@ def read_dependence(cards: Iterable[LossCard]) -> str:
     cards = list(cards)
     found = {card.name: facts(card) for card in cards}
     batch = [name for name, words in found.items() if words["batch"] == "batch"]
-    fading = [
-        name
-        for name, words in found.items()
-        if words.get(f"{MOST_CLASSES} classes", "the same") != "the same"
-    ]
+    fading = [name for name, words in found.items() if words.get(ADDED, "the same") != "the same"]
     more = f"; absent classes alter the value of {_list(fading)}"
     binary = all(card.num_classes == 1 for card in cards)
     return f"Sums run over the whole batch in {_list(batch)}{'' if binary else more}."

@@ -5,13 +5,17 @@ from collections.abc import Iterable
 import pandas as pd
 
 from losslab.losses.contracts.card import LossCard, Value, text
-from losslab.losses.contracts.dependence import same
+from losslab.losses.contracts.dependence import most_classes, same
 from losslab.losses.contracts.pictures import SURE, UNSURE
 
 SHOWN = ("perfect", "shifted", "empty", "full", "inverted")
 """Predictions in the order of the tables."""
 
-MOST_CLASSES = 19
+ADDED = "absent classes added"
+"""The standard picture under `most_classes`."""
+
+ONE_OF_MANY = "one class of many there, all wrong"
+"""A picture of one of `most_classes`, all of it predicted as another one."""
 
 
 def responses_table(cards: Iterable[LossCard]) -> pd.DataFrame:
@@ -31,8 +35,7 @@ def errors_table(cards: Iterable[LossCard]) -> pd.DataFrame:
 def dependence_table(cards: Iterable[LossCard]) -> pd.DataFrame:
     """A row per loss: what else than the prediction decides its value."""
     columns = ["batch", "one of two objects missed", "4x the size", "half void", "void pixels"]
-    absent = [f"{MOST_CLASSES} classes", f"one of {MOST_CLASSES} classes, all wrong"]
-    return _table(cards, [*columns, *absent, "changes with"])
+    return _table(cards, [*columns, ADDED, ONE_OF_MANY, "changes with"])
 
 
 def limits_table(cards: Iterable[LossCard]) -> pd.DataFrame:
@@ -70,11 +73,11 @@ def facts(card: LossCard) -> dict[str, str]:
     found["half void"] = _ratio(*void)
     found["void pixels"] = _void(card)
     if card.num_classes > 1:
-        counts = (MOST_CLASSES, card.num_classes)
+        most = most_classes(card.num_classes)
+        counts = (most, card.num_classes)
         pictures = (card.get("class count", f"standard picture, {c} classes") for c in counts)
-        found[f"{MOST_CLASSES} classes"] = _ratio(*pictures)
-        wrong = card.get("class count", f"one class, all wrong, {MOST_CLASSES} classes")
-        found[f"one of {MOST_CLASSES} classes, all wrong"] = short(wrong)
+        found[ADDED] = _ratio(*pictures)
+        found[ONE_OF_MANY] = short(card.get("class count", f"one class, all wrong, {most} classes"))
     found["changes with"] = _changes(card)
     for kind in ("float16", "bfloat16"):
         found[kind] = _half(card, kind)
