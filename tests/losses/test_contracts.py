@@ -211,8 +211,8 @@ def test_the_tables_have_a_row_for_each_card_and_the_sentences_name_them() -> No
 def test_what_sets_two_cards_apart_is_said_and_equal_cards_are_called_equal() -> None:
     batch, image = card("iou", 1), card('iou(per="image")', 1, name="by image")
     words = differences(image, batch)
-    assert "batch: image, averaged (iou: batch)" in words
-    assert differences(batch, batch) == "iou is as iou."
+    assert words == "by image, unlike iou: batch: mean over images."
+    assert differences(batch, batch) == "iou: no difference from iou was found."
 
 
 def test_the_standard_picture_is_the_same_under_each_number_of_classes_but_for_its_objects() -> (

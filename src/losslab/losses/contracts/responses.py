@@ -1,5 +1,6 @@
 """What a loss answers to predictions of the standard picture: value, gradient, cost of errors."""
 
+import math
 from collections.abc import Iterator
 from functools import partial
 
@@ -18,16 +19,39 @@ from losslab.losses.contracts.pictures import (
 from losslab.losses.contracts.probe import LossFunction, Measured, Reading, measure, readings
 from losslab.losses.situations import confident_logits
 
+NEGLIGIBLE = 1e-6
+"""Share of a loss's peak gradient under which a step is said to change nothing."""
+
 
 def responses(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
     """Value, gradient and its direction at each prediction, unsure and sure, and at uniform."""
     labels = standard_labels(num_classes)
-    cases = {"uniform": partial(_response, loss, _uniform(labels, num_classes), labels)}
+    inputs = {"uniform": _uniform(labels, num_classes)}
     for confidence in (UNSURE, SURE):
         for name, predicted in predictions(labels).items():
             logits = confident_logits(predicted, num_classes, confidence)
-            cases[f"{name}, p = {confidence}"] = partial(_response, loss, logits, labels)
-    return readings("responses", cases)
+            inputs[f"{name}, p = {confidence}"] = logits
+    found: dict[str, Measured | Exception] = {}
+    for case, logits in inputs.items():
+        try:
+            found[case] = measure(loss, logits, labels)
+        except Exception as error:  # raised again in the cell that it belongs to
+            found[case] = error
+    norms = [each.norm for each in found.values() if isinstance(each, Measured)]
+    peak = max(filter(math.isfinite, norms), default=0.0)
+
+    def response(case: str) -> dict:
+        measured = found[case]
+        if isinstance(measured, Exception):
+            raise measured
+        return {
+            "value": measured.value,
+            "gradient": measured.norm,
+            "pixels with a gradient": measured.share,
+            "p(true) after a step": _direction(measured, inputs[case], labels, peak),
+        }
+
+    return readings("responses", {case: partial(response, case) for case in inputs})
 
 
 def noise(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
@@ -92,17 +116,7 @@ def _uniform(labels: Tensor, num_classes: int) -> Tensor:
     return torch.zeros(len(labels), num_classes, *labels.shape[1:])
 
 
-def _response(loss: LossFunction, logits: Tensor, labels: Tensor) -> dict:
-    measured = measure(loss, logits, labels)
-    return {
-        "value": measured.value,
-        "gradient": measured.norm,
-        "pixels with a gradient": measured.share,
-        "p(true) after a step": _direction(measured, logits, labels),
-    }
-
-
-def _direction(measured: Measured, logits: Tensor, labels: Tensor) -> str:
+def _direction(measured: Measured, logits: Tensor, labels: Tensor, peak: float) -> str:
     """Whether a small step against the gradient raises the mean of p(true)."""
     leaf = logits.detach().clone().requires_grad_()
     if leaf.shape[1] == 1:
@@ -114,6 +128,6 @@ def _direction(measured: Measured, logits: Tensor, labels: Tensor) -> str:
     lengths = rise.double().norm() * measured.norm
     if not slope.isfinite():
         return "undefined"
-    if lengths == 0 or abs(slope) < 1e-6 * lengths:
+    if measured.norm <= NEGLIGIBLE * peak or abs(slope) <= NEGLIGIBLE * lengths:
         return "stays"
     return "rises" if slope > 0 else "falls"

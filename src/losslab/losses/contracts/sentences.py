@@ -42,7 +42,7 @@ def read_dependence(cards: Iterable[LossCard]) -> str:
     """Which losses couple the images of a batch, and which fade as absent classes are added."""
     cards = list(cards)
     found = {card.name: facts(card) for card in cards}
-    batch = [name for name, words in found.items() if words["batch"] == "batch"]
+    batch = [name for name, words in found.items() if words["batch"] == "sums over it"]
     fading = [name for name, words in found.items() if words.get(ADDED, "the same") != "the same"]
     more = f"; absent classes alter the value of {_list(fading)}"
     binary = all(card.num_classes == 1 for card in cards)

@@ -18,6 +18,29 @@ ONE_OF_MANY = "one class of many there, all wrong"
 """A picture of one of `most_classes`, all of it predicted as another one."""
 
 
+COMPARED = (
+    "shifted",
+    "a step does not raise p(true) at",
+    "batch",
+    "4x the size",
+    "half void",
+    "void pixels",
+    ADDED,
+    ONE_OF_MANY,
+    "changes with",
+    "float16",
+    "bfloat16",
+    "no finite answer to",
+)
+"""The facts that `differences` speaks of."""
+
+BATCH = {
+    "batch": "sums over it",
+    "image, averaged": "mean over images",
+    "image, summed": "sum over images",
+}
+
+
 def responses_table(cards: Iterable[LossCard]) -> pd.DataFrame:
     """A row per loss: its range and its values at sure predictions of the standard picture, and at
     which predictions a step against the gradient does not raise p(true).
@@ -45,15 +68,23 @@ def limits_table(cards: Iterable[LossCard]) -> pd.DataFrame:
     return _table(cards, ["float16", "bfloat16", "no finite answer to", "gradient at uniform"])
 
 
+def comparison_table(cards: Iterable[LossCard]) -> pd.DataFrame:
+    """A row per loss: where losses of one name in several libraries tend to part."""
+    columns = ["shifted", "batch", "one of two objects missed", "half void", "void pixels"]
+    return _table(cards, [*columns, ADDED, ONE_OF_MANY, "float16"])
+
+
 def differences(card: LossCard, other: LossCard) -> str:
-    """What sets a card apart from another one, in a sentence: "batch: image (batch); ..."."""
+    """What sets a card apart from another one, in a sentence: "a, unlike b: batch: ...; ..."."""
     mine, theirs = facts(card), facts(other)
     apart = [
-        f"{name}: {value} ({other.name}: {theirs[name]})"
-        for name, value in mine.items()
-        if name in theirs and value != theirs[name]
+        f"{name}: {mine[name]}"
+        for name in COMPARED
+        if name in mine and name in theirs and _rough(mine[name]) != _rough(theirs[name])
     ]
-    return f"{card.name}: {'; '.join(apart)}." if apart else f"{card.name} is as {other.name}."
+    if not apart:
+        return f"{card.name}: no difference from {other.name} was found."
+    return f"{card.name}, unlike {other.name}: {'; '.join(apart)}."
 
 
 def facts(card: LossCard) -> dict[str, str]:
@@ -65,7 +96,8 @@ def facts(card: LossCard) -> dict[str, str]:
     found["a step does not raise p(true) at"] = _not_rising(card)
     found |= {r.case: short(r.value) for r in card.readings if r.section == "errors"}
     missed = "one found, one missed"
-    found["batch"] = f"{card.get('batch', missed, 'computed per')}"
+    kind = str(card.get("batch", missed, "computed per"))
+    found["batch"] = BATCH.get(kind, kind)
     found["one of two objects missed"] = short(card.get("batch", missed, "together"))
     resolution = (card.get("resolution", case) for case in ("4x", "1x"))
     found["4x the size"] = _ratio(*resolution)
@@ -83,7 +115,8 @@ def facts(card: LossCard) -> dict[str, str]:
         found[kind] = _half(card, kind)
     found["no finite answer to"] = _not_finite(card)
     share = card.get("path", "from uniform to the label", "gradient at uniform / peak")
-    found["gradient at uniform"] = f"{short(share)} of its peak"
+    digits = f"{share:.2g}" if isinstance(share, float) else text(share)
+    found["gradient at uniform"] = f"{digits} of its peak"
     return found
 
 
@@ -126,10 +159,10 @@ def _responses(card: LossCard) -> pd.DataFrame:
     rows = []
     for name in (*SHOWN, "uniform"):
         cases = [name] if name == "uniform" else [f"{name}, p = {p}" for p in (UNSURE, SURE)]
-        cells: dict[str, str] = {"prediction": name}
+        cells = {"prediction": "uniform, p = 1/c" if name == "uniform" else name}
         for p, case in zip((UNSURE, SURE), cases, strict=False):
             cells[f"value, p = {p}"] = short(card.get("responses", case))
-            cells[f"gradient, p = {p}"] = short(card.get("responses", case, "gradient"))
+            cells[f"gradient, p = {p}"] = text(card.get("responses", case, "gradient"))
             cells[f"p(true) after a step, p = {p}"] = str(
                 card.get("responses", case, "p(true) after a step")
             )
@@ -152,10 +185,15 @@ def _not_rising(card: LossCard) -> str:
 
 def _ratio(after: Value, before: Value) -> str:
     if not isinstance(after, float) or not isinstance(before, float):
-        return short(after)
-    if same(after, before):
+        return "raises"
+    if same(after, before) or short(after) == short(before):
         return "the same"
     return f"{short(before)} becomes {short(after)}"
+
+
+def _rough(fact: str) -> str:
+    # How far half precision was tried depends on the time it took.
+    return "right" if fact.startswith("right to") else fact
 
 
 def _void(card: LossCard) -> str:
