@@ -31,6 +31,6 @@ def test_compiled_equals_eager(case, differences):
 @pytest.mark.parametrize("num_classes", [1, 3])
 def test_the_operator_obeys_the_rules_of_autograd_and_the_compiler(num_classes):
     logits, labels = random_case(num_classes, size=(3, 4))
-    inputs = (logits.requires_grad_(), labels, None, [0.0, 2.0])
+    inputs = (logits.requires_grad_(), labels, None, [0.0, 2.0], [0, 1], [0.0, 0.1])
     checks = ("test_schema", "test_autograd_registration", "test_faketensor")
     torch.library.opcheck(torch.ops.losslab.region_sums.default, inputs, test_utils=checks)

@@ -53,6 +53,8 @@ def checked_loss(name: str, function: Any) -> Loss:
     """A callable as a loss; raises `SpecError` for one that cannot be called as losses are."""
     if not callable(function):
         raise SpecError(f"loss: {name!r}: a function of logits and labels, got {function!r}")
+    if isinstance(function, type):
+        raise SpecError(f"loss: {name!r} is a class; make an instance in its module and name that")
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # written in C
@@ -64,7 +66,7 @@ def checked_loss(name: str, function: Any) -> Loss:
     if len(positional) > 2 or keywords or (len(positional) < 2 and not several):
         raise SpecError(
             f"loss: {name!r}: takes logits and labels and otherwise only keyword options with "
-            f"defaults, not {inspect.signature(function)}; is it a class? name an instance"
+            f"defaults, not {inspect.signature(function)}"
         )
     return Loss(function)
 
