@@ -91,7 +91,7 @@ def gradients_figure(
     rows = math.ceil((1 + len(maps)) / columns)
     with figure_style():
         lines = max(fill(name, 20).count("\n") for name in maps)
-        height = rows * (PAGE / columns + 0.24 + 0.12 * lines) + 0.65
+        height = rows * (PAGE / columns + 0.3 + 0.12 * lines) + 0.65
         figure, grid = new_figure(rows, columns, width=PAGE, height=height)
         cells = [axes for line in grid for axes in line]
         plot_situation(situation, cells[0]).set_title("object and prediction", fontsize=7)
@@ -131,8 +131,9 @@ def sweeps_figure(table: pd.DataFrame) -> Figure:
                     axes.set_yticklabels([])
                 if loss != losses[-1]:
                     axes.set_xticklabels([])
-            name = fill(loss, 22)
-            line[0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=4)
+            name = fill(loss, 20)
+            line[0].set_ylabel(name, rotation=0, ha="right", va="center")
+            line[0].yaxis.set_label_coords(-0.25, 0.5)
         for axes, field in zip(grid[-1], fields, strict=True):
             axes.set_xlabel(FIELDS.get(str(field), str(field)))
     return figure
