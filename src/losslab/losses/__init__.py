@@ -13,6 +13,8 @@ from losslab.losses.overlap import dice, iou, jaccard_distance, tversky
 from losslab.losses.presets import PRESETS
 from losslab.losses.region_sums import Mass, RegionSums, region_sums
 from losslab.losses.registry import LOSSES, Loss
+from losslab.losses.semeda import semeda
+from losslab.losses.sobel import sobel
 from losslab.losses.user import source_digests
 
 __all__ = [
@@ -42,6 +44,8 @@ __all__ = [
     "needs_edge_net",
     "parse",
     "region_sums",
+    "semeda",
+    "sobel",
     "source_digests",
     "tversky",
     "user_losses",

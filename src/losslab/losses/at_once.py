@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from losslab.losses.passes import sum_type
+from losslab.losses.pieces import sum_type
 
 Compute = Callable[[Tensor, Tensor, Sequence[Tensor], Sequence[float], bool], tuple[Tensor, Tensor]]
 
@@ -60,12 +60,13 @@ def at_once(name: str, compute: Compute) -> Callable[..., Tensor]:
 
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         ctx.save_for_backward(output[1])
-        ctx.constants = len(inputs[2])
+        # One None for each constant; torch takes any empty list for one of tensors.
+        ctx.others = [None] * len(inputs[2]), None if inputs[3] else []
         ctx.set_materialize_grads(False)  # the gradient's own gradient would be a tensor of zeros
 
     def backward(ctx: Any, d_total: Tensor, d_gradient: None) -> Any:
         (gradient,) = ctx.saved_tensors
-        return _scaled(gradient, d_total), None, [None] * ctx.constants, None, None
+        return _scaled(gradient, d_total), None, *ctx.others, None
 
     operator.register_autograd(backward, setup_context=setup_context)
 

@@ -24,6 +24,8 @@ from losslab.losses.overlap import (
     tversky_of_sums,
 )
 from losslab.losses.passes import Asked
+from losslab.losses.semeda import semeda
+from losslab.losses.sobel import sobel
 
 Options = Mapping[str, Any]
 
@@ -86,4 +88,6 @@ LOSSES: dict[str, Loss] = {
         _distance_sums,
         label_map=lambda options: weight_map(**options),
     ),
+    "semeda": Loss(semeda, needs_edge_net=True),
+    "sobel": Loss(sobel),
 }

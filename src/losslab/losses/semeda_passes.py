@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn.functional import conv2d, embedding_bag
 
 from losslab.constants import IGNORE_INDEX
-from losslab.losses.passes import sum_type
-from losslab.losses.strips import Strip, strips
+from losslab.losses.pieces import sum_type
+from losslab.losses.strips import Strip, bits, keep, strips
 
 STRIP = {"cpu": 2**15, "cuda": 2**18}
 """Pixels of a strip: on a CPU its embeddings stay in the cache, on a GPU they bound the
@@ -65,10 +65,9 @@ def value_and_gradient(
     codes = _codes(labels, layers[0].weight.shape[1])
     pixels = STRIP["cpu" if logits.device.type == "cpu" else "cuda"]
     for strip in strips(labels, halo=used, pixels=pixels):
-        void = strip.read(labels) == IGNORE_INDEX
-        if void.device.type == "cpu" and not void.any():
-            void = None
-        p = _masks(strip.read(logits), void)
+        annotated = bits((strip.read(labels) != IGNORE_INDEX)[..., None], kind)
+        counted = strip.clear_halo(annotated.clone(), dim=1)
+        p = keep(_masks(strip.read(logits)), annotated)
         target = _label_embeddings(codes, layers, strip)
         signs, outputs = [], []
         x = p
@@ -78,9 +77,7 @@ def value_and_gradient(
             outputs.append(x)
             sign = None
             if factor:
-                difference = strip.clear_halo(x - target[index], dim=1)
-                if void is not None:
-                    difference.masked_fill_(void[..., None], 0)
+                difference = keep(x - target[index], counted)
                 sign = difference.sign()
                 total += factor * difference.abs_().sum()
             signs.append(sign)
@@ -102,17 +99,15 @@ def _layers(parameters: Sequence[Tensor], kind: torch.dtype) -> list[Layer]:
     return layers
 
 
-def _masks(logits: Tensor, void: Tensor | None) -> Tensor:
-    """Probabilities (k, r, w, c) as the EdgeNet takes them, 0 at void pixels."""
+def _masks(logits: Tensor) -> Tensor:
+    """Probabilities (k, r, w, c) as the EdgeNet takes them."""
     kind = sum_type(logits)
     if logits.shape[1] == 1:
         x = logits[:, 0].to(kind)
-        p = torch.stack(((-x).sigmoid_(), x.sigmoid()), 3)
-    elif logits.stride(1) == 1:
-        p = logits.permute(0, 2, 3, 1).softmax(3, dtype=kind)
-    else:
-        p = logits.softmax(1, dtype=kind).permute(0, 2, 3, 1).contiguous()
-    return p if void is None else p.masked_fill_(void[..., None], 0)
+        return torch.stack(((-x).sigmoid_(), x.sigmoid()), 3)
+    if logits.stride(1) == 1:
+        return logits.permute(0, 2, 3, 1).softmax(3, dtype=kind)
+    return logits.softmax(1, dtype=kind).permute(0, 2, 3, 1).contiguous()
 
 
 def _codes(labels: Tensor, classes: int) -> Tensor:

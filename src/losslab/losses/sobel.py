@@ -10,8 +10,11 @@ from torch import Tensor
 
 from losslab.constants import IGNORE_INDEX
 from losslab.losses.at_once import at_once
-from losslab.losses.passes import PIECE, sum_type
-from losslab.losses.strips import strips
+from losslab.losses.pieces import sum_type
+from losslab.losses.strips import Strip, bits, keep, strips
+
+STRIP = 320_000
+"""Logits in a strip on a CPU, so that the maps of a strip stay in the cache."""
 
 
 def sobel(
@@ -34,44 +37,44 @@ def sobel(
     the same mean.
     """
     share = 1.0 if reduction == "l1" else 1.0 / (2 * logits.shape[1])
-    total = _sobel(logits, labels, [], [float(weight) * share])
-    return total / (labels != IGNORE_INDEX).sum().clamp(min=1)
+    annotated = (labels != IGNORE_INDEX).sum().clamp(min=1)
+    return float(weight) * share * _sobel(logits, labels, [], []) / annotated
 
 
 def _value_and_gradient(
     logits: Tensor,
     labels: Tensor,
     constants: Sequence[Tensor],
-    factors: Sequence[float],
+    numbers: Sequence[float],
     with_gradient: bool,
 ) -> tuple[Tensor, Tensor]:
-    """factor · Σ |Sobel(p - y)| over annotated pixels, classes and the two maps, and its gradient
-    by the logits: the maps are linear, so their difference is the map of the difference.
+    """Σ |Sobel(y - p)| over annotated pixels, classes and the two maps, and its gradient by the
+    logits: the maps are linear, so their difference is the map of the difference.
     """
     kind = sum_type(logits)
-    c = logits.shape[1]
     total = logits.new_zeros((), dtype=torch.float64)
     gradient = torch.empty_like(logits) if with_gradient else logits.new_empty(0)
-    pixels = PIECE // c if logits.device.type == "cpu" else labels.numel()
-    for strip in strips(labels, halo=1, pixels=pixels):
+    pixels = STRIP // logits.shape[1] if logits.device.type == "cpu" else labels.numel()
+    chosen = list(strips(labels, halo=1, pixels=pixels))
+    frames = [_room(logits, chosen) for _ in range(3)] if chosen else []
+    for strip in chosen:
         label = strip.read(labels)
         void = label == IGNORE_INDEX
-        if void.device.type == "cpu" and not void.any():
-            void = None
-        p = _clear(_probabilities(strip.read(logits)), void)
-        d = _clear(_minus_labels(p, label, void), void)
-        framed = _framed(d)
-        across, down = (
-            _framed(_clear(strip.clear_halo(response.sign_(), dim=2), void))
-            for response in (_across(framed), _down(framed))
-        )
-        # Turned by 180 degrees, as the way back needs them, the kernels change their sign only.
-        d_p = _across(across).add_(_down(down)).neg_()
-        # Σ |s| = Σ sign(s) s = Σ d_p d.
-        total += (d * d_p).sum()
+        annotated = bits(~void[:, None], kind)
+        counted = strip.clear_halo(annotated.clone(), dim=2)
+        p = keep(_probabilities(strip.read(logits)), annotated)
+        framed, *framed_signs = (_frame(frame, p) for frame in frames)
+        d = _inside(framed)
+        _write_differences(p, label, void, d)
+        # Turned by 180 degrees, as the way back needs them, the kernels change their sign only; so
+        # does the difference, of which p is the part that is subtracted.
+        for signs, response in zip(framed_signs, (_across(framed), _down(framed)), strict=True):
+            keep(response.sign_(), counted, out=_inside(signs))
+        d_p = _across(framed_signs[0]).add_(_down(framed_signs[1]))
+        total -= (d_p * d).sum()  # Σ |s| = Σ sign(s) s, carried back to the differences
         if with_gradient:
-            strip.add(_of_logits(d_p.mul_(factors[0]), p), gradient)
-    return (total * factors[0]).to(kind), gradient
+            strip.add(_of_logits(d_p, p), gradient)
+    return total.to(kind), gradient
 
 
 _sobel = at_once("sobel", _value_and_gradient)
@@ -87,42 +90,56 @@ def _probabilities(x: Tensor) -> Tensor:
     return x.softmax(1, dtype=kind)
 
 
-def _minus_labels(p: Tensor, label: Tensor, void: Tensor | None) -> Tensor:
-    """p - y (k, c, r, w), y one-hot; at void pixels anything."""
-    index = label if void is None else label.masked_fill(void, 0)
+def _write_differences(p: Tensor, label: Tensor, void: Tensor, d: Tensor) -> None:
+    """Set d to y - p (k, c, r, w), y one-hot; to 0 at void pixels."""
+    torch.neg(p, out=d)
+    label = label.masked_fill(void, 0)[:, None]
     if p.shape[1] == 1:
-        return p - index[:, None]
-    index = index.long()[:, None]
-    return p.scatter(1, index, p.gather(1, index) - 1)
+        d += label
+        return
+    own = 1 - p.gather(1, label.long())
+    d.scatter_(1, label.long(), own.masked_fill_(void[:, None], 0))
 
 
 def _across(x: Tensor) -> Tensor:
     """The response to [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]] of a framed x, without its frame."""
-    smooth = _pairs(_pairs(x, 2), 2)  # [1, 2, 1] is [1, 1] twice
+    smooth = _smooth(x, 2)
     return smooth[..., 2:] - smooth[..., :-2]
 
 
 def _down(x: Tensor) -> Tensor:
     """The response to the transposed kernel."""
-    smooth = _pairs(_pairs(x, 3), 3)
+    smooth = _smooth(x, 3)
     return smooth[:, :, 2:] - smooth[:, :, :-2]
 
 
-def _pairs(x: Tensor, dim: int) -> Tensor:
-    """Sums of neighbours."""
-    length = x.shape[dim] - 1
-    return x.narrow(dim, 0, length) + x.narrow(dim, 1, length)
+def _smooth(x: Tensor, dim: int) -> Tensor:
+    """The response to [1, 2, 1] along a dimension, where all of it lies inside."""
+    length = x.shape[dim] - 2
+    ends = x.narrow(dim, 0, length) + x.narrow(dim, 2, length)
+    return ends.add_(x.narrow(dim, 1, length), alpha=2)
 
 
-def _framed(x: Tensor) -> Tensor:
-    """x (k, c, r, w) in a frame of zeros, in memory as x is."""
-    k, c, r, w = x.shape
-    layout = torch.channels_last if x.stride(1) == 1 else torch.contiguous_format
-    framed = torch.empty((k, c, r + 2, w + 2), dtype=x.dtype, device=x.device, memory_format=layout)
-    framed[:, :, 1:-1, 1:-1] = x
-    framed[:, :, :: r + 1] = 0
-    framed[:, :, :, :: w + 1] = 0
+def _room(logits: Tensor, chosen: Sequence[Strip]) -> Tensor:
+    """Zeros for the largest strip in a frame, in memory as the logits are."""
+    images = max(min(strip.images.stop, len(logits)) - strip.images.start for strip in chosen)
+    rows = max(strip.last - strip.first for strip in chosen)
+    layout = torch.channels_last if logits.stride(1) == 1 else torch.contiguous_format
+    shape = (images, logits.shape[1], rows + 2, logits.shape[3] + 2)
+    room = torch.empty(shape, dtype=sum_type(logits), device=logits.device, memory_format=layout)
+    return room.zero_()
+
+
+def _frame(room: Tensor, p: Tensor) -> Tensor:
+    """The room's first rows, as many as p (k, c, r, w) needs in a frame of zeros."""
+    framed = room[: p.shape[0], :, : p.shape[2] + 2]
+    framed[:, :, -1] = 0  # the only part of the frame where a strip before has written
     return framed
+
+
+def _inside(framed: Tensor) -> Tensor:
+    """What a frame is around."""
+    return framed[:, :, 1:-1, 1:-1]
 
 
 def _of_logits(d_p: Tensor, p: Tensor) -> Tensor:
@@ -131,8 +148,3 @@ def _of_logits(d_p: Tensor, p: Tensor) -> Tensor:
     if p.shape[1] == 1:
         return d_p.addcmul_(d_p, p, value=-1)
     return d_p.addcmul_(p, d_p.sum(1, keepdim=True), value=-1)
-
-
-def _clear(values: Tensor, void: Tensor | None) -> Tensor:
-    """The values (k, c, r, w) themselves, 0 at void pixels."""
-    return values if void is None else values.masked_fill_(void[:, None], 0)
