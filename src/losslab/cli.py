@@ -1,4 +1,4 @@
-"""The command line: `losslab run | study | report | data | list`."""
+"""The command line: `losslab run | study | report | data | bench | list`."""
 
 import signal
 import sys
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from losslab.bench.cli import bench_app
 from losslab.errors import LosslabError, StudyError
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Check, generate and cache data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(bench_app, name="bench")
 
 Set = Annotated[
     list[str] | None,
@@ -204,15 +206,16 @@ def report_command(
 
 @app.command(name="list")
 def list_command() -> None:
-    """Print the losses, data sets, models, augmentations and studies there are."""
+    """Print the losses, presets, data sets, models, augmentations and studies there are."""
     from losslab.data import DATASETS
     from losslab.data.transforms import AUGMENTATIONS
-    from losslab.losses import LOSSES
+    from losslab.losses import LOSSES, PRESETS
     from losslab.models import MODELS
     from losslab.study.plan import study_names
 
     kinds = {
         "losses": LOSSES,
+        "presets": PRESETS,
         "data sets": DATASETS,
         "models": MODELS,
         "augmentations": AUGMENTATIONS,

@@ -45,7 +45,10 @@ def origin(runs: pd.DataFrame) -> pd.DataFrame:
     for name in _ORIGIN:
         if name in runs:
             values = list(dict.fromkeys(_text(value) for value in runs[name]))
-            rows.append({"name": _ORIGIN[name], "value": "; ".join(values)})
+            if name == "user_losses":  # most runs have none
+                values = [value for value in values if value != "–"]
+            if values:
+                rows.append({"name": _ORIGIN[name], "value": "; ".join(values)})
     return pd.DataFrame(rows, columns=["name", "value"])
 
 
@@ -53,6 +56,7 @@ _ORIGIN = {
     "losslab": "losslab",
     "commit": "git commit",
     "dirty": "files changed since that commit",
+    "user_losses": "users' losses and SHA-256 of their files",
     "device": "device",
     "threads": "threads",
     "system": "system",

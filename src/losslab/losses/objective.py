@@ -41,15 +41,17 @@ def build_loss(
     """
     known: dict[str, Loss] = dict(LOSSES)
     given = dict(losses or {})
-    if not isinstance(expression, str):
-        name = getattr(expression, "__name__", type(expression).__name__)
-        name = name if name.isidentifier() else "loss"  # a lambda has none
-        given[name], expression = expression, name
+    if isinstance(expression, str):
+        text = expression
+    else:
+        text = getattr(expression, "__name__", type(expression).__name__)
+        text = text if text.isidentifier() else "loss"  # a lambda has no name
+        given[text] = expression
     for name, function in given.items():
         if not name.isidentifier():
             raise SpecError(f"losses: {name!r} is no name that an expression could hold")
         known[name] = checked_loss(name, function)
-    terms = parse(expression, known)
+    terms = parse(text, known)
     return Objective(terms, num_classes, edge_net=edge_net, losses=known, validate=validate)
 
 

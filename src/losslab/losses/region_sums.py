@@ -80,8 +80,12 @@ class RegionSums:
 
     def _pooled(self, axis: int, **others: Any) -> "RegionSums":
         def pooled(mass: Mass) -> Mass:
-            parts = (mass.predicted, mass.overlap, mass.weighted_overlap)
-            return Mass(*(None if part is None else part.sum(axis, keepdim=True) for part in parts))
+            weighted = mass.weighted_overlap
+            return Mass(
+                predicted=mass.predicted.sum(axis, keepdim=True),
+                overlap=mass.overlap.sum(axis, keepdim=True),
+                weighted_overlap=None if weighted is None else weighted.sum(axis, keepdim=True),
+            )
 
         return replace(
             self,

@@ -49,10 +49,11 @@ def user_loss(path: str) -> Loss:
     return checked_loss(path, getattr(module, name))
 
 
-def checked_loss(name: str, function: Any) -> Loss:
+def checked_loss(name: str, given: Any) -> Loss:
     """A callable as a loss; raises `SpecError` for one that cannot be called as losses are."""
-    if not callable(function):
-        raise SpecError(f"loss: {name!r}: a function of logits and labels, got {function!r}")
+    if not callable(given):
+        raise SpecError(f"loss: {name!r}: a function of logits and labels, got {given!r}")
+    function: Any = given
     if isinstance(function, type):
         raise SpecError(f"loss: {name!r} is a class; make an instance in its module and name that")
     try:

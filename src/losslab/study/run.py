@@ -11,11 +11,12 @@ from typing import Any
 from losslab.data import prepare
 from losslab.errors import StudyError
 from losslab.files import write_json
+from losslab.losses import source_digests, user_losses
 from losslab.models import find_weights
 from losslab.spec import RunSpec
 from losslab.study.dispatch import run_process, stop_runs
 from losslab.study.notebooks import check_parameters, find_template
-from losslab.study.store import is_done, read_done, read_fingerprint
+from losslab.study.store import is_done, read_done, read_fingerprint, read_user_losses
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def check_runs(specs: Sequence[RunSpec], settings: Settings) -> None:
             known = [prepared.fingerprint]
             fingerprints.append((data, prepared.fingerprint))
         _check_same_data(settings.runs / spec.run_id, known[0])
+        _check_same_losses(settings.runs / spec.run_id, spec)
 
 
 def check_writable(folder: Path, remedy: str) -> None:
@@ -91,6 +93,17 @@ def _check_same_data(run_dir: Path, fingerprint: str) -> None:
         raise StudyError(
             f"{run_dir} was made from other data: pictures, labels or their division have changed "
             f"since; delete the folder or choose another --runs"
+        )
+
+
+def _check_same_losses(run_dir: Path, spec: RunSpec) -> None:
+    """A finished run with a user's loss belongs to this study only if its source is the same."""
+    now = source_digests(user_losses(spec.loss))
+    changed = [name for name in now if is_done(run_dir) and read_user_losses(run_dir) != now]
+    if changed:
+        raise StudyError(
+            f"{run_dir} was made with another version of {', '.join(changed)}; delete the folder "
+            "or choose another --runs"
         )
 
 

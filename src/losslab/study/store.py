@@ -29,6 +29,11 @@ def read_fingerprint(run_dir: Path) -> str:
     return _read_json(run_dir / "run.json")["dataset"]["fingerprint"]
 
 
+def read_user_losses(run_dir: Path) -> dict[str, str]:
+    """SHA-256 of the sources of the users' losses that a done run was made with, by their names."""
+    return _read_json(run_dir / "run.json").get("user_losses", {})
+
+
 def load_results(runs: Path, run_ids: Iterable[str] | None = None) -> pd.DataFrame:
     """Scores of the finished runs, as fractions: one row per run, level, image, class and metric.
 
@@ -60,6 +65,8 @@ def load_runs(runs: Path, run_ids: Iterable[str] | None = None) -> pd.DataFrame:
         libraries = facts.pop("libraries")
         dataset = {f"data_{key}": value for key, value in facts.pop("dataset").items()}
         facts.pop("run_id")
+        sources = facts.pop("user_losses", {})
+        facts["user_losses"] = ", ".join(f"{name} {sha[:12]}" for name, sha in sources.items())
         row = {**facts, **libraries, **dataset, "spec": _read_json(run_dir / "spec.json")}
         return pd.DataFrame([row])
 

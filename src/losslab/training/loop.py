@@ -154,7 +154,7 @@ def train(
             "resident": pictures["train"].resident,
             "allocator_pinned": pinned,
             **describe_machine(where),
-            **code_state(),
+            **code_state(spec.loss),
         }
         write_json(run_dir / "run.json", facts)
         return facts

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import losslab
+from losslab.losses import source_digests, user_losses
 
 LIBRARIES = ("segmentation-models-pytorch", "timm", "torchvision", "numpy", "scipy", "pandas")
 
 
-def code_state() -> dict[str, Any]:
-    """Version of losslab, its git commit and whether tracked files differ from it; None outside a
-    checkout.
+def code_state(loss: str) -> dict[str, Any]:
+    """Version of losslab, its git commit and whether tracked files differ from it (None outside a
+    checkout), the libraries' versions, and SHA-256 of the sources of users' losses in `loss`.
     """
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--untracked-files=no")
@@ -21,6 +22,7 @@ def code_state() -> dict[str, Any]:
         "commit": commit,
         "dirty": bool(changes) if commit else None,
         "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "user_losses": source_digests(user_losses(loss)),
     }
 
 
