@@ -1,0 +1,76 @@
+"""`losslab bench` as a user meets it."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from losslab import cli
+from losslab.bench.losses import COLUMNS
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """Call `losslab bench` in an empty folder; returns exit status, output and error output."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KINETO_LOG_LEVEL", "99")
+
+    def bench(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["losslab", "bench", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return bench
+
+
+def test_a_tiny_benchmark_writes_both_files(call, tmp_path: Path) -> None:
+    words = "--shape 1,3,16,16 --processes 1 --repeats 2 --output out --device cpu"
+    losses = ("--loss", "dice", "--loss", "distance", "--loss", "levelset")
+    code, _, _ = call("losses", *words.split(), *losses)
+    assert code == 0
+    table = pd.read_csv(tmp_path / "out" / "losses.csv")
+    assert set(COLUMNS) <= set(table.columns)
+    assert {"threads", "torch", "allocator"} <= set(table.columns)
+    rows = set(zip(table["library"], table["loss"], strict=True))
+    assert {
+        ("torch", "cross_entropy"),
+        ("losslab", "dice"),
+        ("losslab", "distance"),
+        ("losslab", "distance, maps made on the fly"),
+        ("naive", "one-hot levelset"),
+    } <= rows
+    assert {library for library, _ in rows} - {"torch", "losslab", "naive"}  # and the peers
+    base = table[table["loss"] == "cross_entropy"].iloc[0]
+    assert base["ratio"] == 1
+    assert (table["memory"] > 0).any()
+    text = (tmp_path / "out" / "losses.md").read_text()
+    assert "## 1x3x16x16, float32, contiguous" in text
+    assert "| dice " in text
+
+
+def test_without_peers_there_are_none(call) -> None:
+    words = "--shape 1,1,8,8 --processes 1 --repeats 1 --no-peers --device cpu --loss dice"
+    code, out, _ = call("losses", *words.split())
+    assert code == 0
+    assert "binary_cross_entropy_with_logits" in out
+    assert "| smp " not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("losses", "--loss", "dize"), "unknown loss 'dize'"),
+        (("losses", "--shape", "E"), "shape: one of A, B, B2, C, D or four numbers"),
+        (("losses", "--layout", "last"), "unknown layout 'last': one of contiguous"),
+        (("losses", "--dtype", "float8"), "unknown dtype 'float8': one of float32"),
+        (("losses", "--device", "tpu"), "device: 'tpu'"),
+    ],
+)
+def test_errors_are_one_line(call, words: tuple[str, ...], message: str) -> None:
+    code, _, err = call(*words)
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
