@@ -4,30 +4,25 @@ content.
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import EACCES, EDQUOT, EFBIG, ENOSPC, EPERM, EROFS
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from jaxtyping import UInt8
 
 from losslab.data.base import SegmentationDataset
-from losslab.data.digests import Digests, file_digest
+from losslab.data.digests import Digests
+from losslab.data.entries import LOCK_SECONDS, array_file, open_entry
 from losslab.data.pictures import resize
 from losslab.errors import DataError
-from losslab.files import write_json
 
 CACHE_VERSION = 1
 """Raised when decoding or resizing changes: entries of another version are not read."""
-
-LOCK_SECONDS = 3600
-"""How long to wait for another process that builds the same entry."""
 
 LARGEST_SIDE = 8192
 """Pixels; a longer side is taken for a mistake."""
@@ -63,21 +58,16 @@ def cached(dataset: SegmentationDataset, size: tuple[int, int], cache_root: Path
     identity = {"version": CACHE_VERSION, "name": dataset.name, "size": size, "content": content}
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     folder = cache_root / f"{dataset.name}-{size[0]}x{size[1]}-{key[:16]}"
-    entry = _load(folder, key)
-    if entry is None:
-        with _explained(cache_root):
-            cache_root.mkdir(parents=True, exist_ok=True)
-            with FileLock(cache_root / f"{folder.name}.lock", timeout=LOCK_SECONDS):
-                entry = _load(folder, key)
-                if entry is None:
-                    _build(dataset, size, folder, key)
-                    entry = _load(folder, key)
-    if entry is None:
-        raise DataError(
-            f"{folder}: the cache entry was written and reads back differently; check the disk, "
-            "or name another cache folder"
-        )
-    return entry
+    with explained(cache_root):
+        meta = open_entry(folder, key, lambda temporary: _write(dataset, size, temporary))
+    contents = json.dumps(meta["sha256"], sort_keys=True)
+    return CacheEntry(
+        folder=folder,
+        images=np.load(folder / "images.npy", mmap_mode="r"),
+        labels=np.load(folder / "labels.npy", mmap_mode="r"),
+        histogram=list(meta["histogram"]),
+        fingerprint=hashlib.sha256(contents.encode()).hexdigest(),
+    )
 
 
 def check_size(size: tuple[int, int]) -> None:
@@ -92,7 +82,7 @@ def check_size(size: tuple[int, int]) -> None:
 
 
 @contextmanager
-def _explained(cache_root: Path) -> Iterator[None]:
+def explained(cache_root: Path) -> Iterator[None]:
     """Turn what the file system refuses into one error that says what to do."""
     try:
         yield
@@ -119,72 +109,18 @@ def _explained(cache_root: Path) -> Iterator[None]:
         ) from error
 
 
-def _build(dataset: SegmentationDataset, size: tuple[int, int], folder: Path, key: str) -> None:
-    """Write the entry beside its place, flush it and rename it into place."""
-    h, w = size
-    count = len(dataset.all_ids)
-    # One name under the entry's lock: what a killed process left behind is cleared away.
-    temporary = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
-        histogram = np.zeros(256, dtype=np.int64)
-        # Plain writes, not a writable memory map: a full disk is then an OSError and not a SIGBUS.
-        with (
-            (temporary / "images.npy").open("wb") as images,
-            (temporary / "labels.npy").open("wb") as labels,
-        ):
-            _header(images, (count, h, w, 3))
-            _header(labels, (count, h, w))
-            for position in range(count):
-                image, label = dataset.read(position, size)
-                image, label = resize(image, label, size)
-                histogram += np.bincount(label.ravel(), minlength=256)
-                images.write(image.tobytes())
-                labels.write(label.tobytes())
-            for file in (images, labels):
-                file.flush()
-                os.fsync(file.fileno())
-        digests = {name: file_digest(temporary / name) for name in ("images.npy", "labels.npy")}
-        write_json(
-            temporary / "meta.json",
-            {
-                "key": key,
-                "sha256": digests,
-                "histogram": histogram.tolist(),
-                "ids": dataset.all_ids,
-            },
-        )
-        if folder.exists():  # damaged, or `_load` would have taken it
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _header(file: BinaryIO, shape: tuple[int, ...]) -> None:
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
-
-
-def _load(folder: Path, key: str) -> CacheEntry | None:
-    """The entry, or None where it is missing or not as it was written.
-
-    Reading it whole to compare digests takes a second for 1.5 GB and leaves it in the page cache
-    for the training.
-    """
-    with suppress(OSError, ValueError, KeyError, TypeError, EOFError):
-        meta: dict[str, Any] = json.loads((folder / "meta.json").read_text())
-        if meta["key"] != key:
-            return None
-        digests = {name: file_digest(folder / name) for name in meta["sha256"]}
-        if digests != meta["sha256"]:
-            return None
-        return CacheEntry(
-            folder=folder,
-            images=np.load(folder / "images.npy", mmap_mode="r"),
-            labels=np.load(folder / "labels.npy", mmap_mode="r"),
-            histogram=list(meta["histogram"]),
-            fingerprint=hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest(),
-        )
-    return None
+def _write(dataset: SegmentationDataset, size: tuple[int, int], folder: Path) -> dict[str, Any]:
+    """Write the arrays of the entry; return what its meta.json says of them."""
+    shape = (len(dataset.all_ids), *size)
+    histogram = np.zeros(256, dtype=np.int64)
+    with (
+        array_file(folder / "images.npy", (*shape, 3), np.uint8) as images,
+        array_file(folder / "labels.npy", shape, np.uint8) as labels,
+    ):
+        for position in range(len(dataset.all_ids)):
+            image, label = dataset.read(position, size)
+            image, label = resize(image, label, size)
+            histogram += np.bincount(label.ravel(), minlength=256)
+            images.write(image.tobytes())
+            labels.write(label.tobytes())
+    return {"histogram": histogram.tolist(), "ids": dataset.all_ids}

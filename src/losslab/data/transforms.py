@@ -5,11 +5,13 @@ crops and flips and nothing waits for the device.
 """
 
 import math
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as ops
@@ -40,6 +42,81 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
+@dataclass(frozen=True)
+class Geometry:
+    """What was drawn for the pictures of a batch: one movement for images and labels."""
+
+    places: list[list[float]] | None
+    """Of each picture its scale, top and left, each on a scale of 0 to 1; None: no crop."""
+    scale: tuple[float, float] | None
+    crop_size: tuple[int, int] | None
+    mirrored: Bool[Tensor, " n"] | None
+    """The pictures of which the mirror image is taken, on the CPU; None: of none."""
+
+    def images(self, images: UInt8[Tensor, "n k h w"]) -> UInt8[Tensor, "n k h2 w2"]:
+        """The pictures after the movement: scaled smoothly, padded with black."""
+        resize = partial(ops.resize, interpolation=InterpolationMode.BILINEAR, antialias=True)
+        return self._mirror(self._crop(images, resize, fill=0))
+
+    def labels(self, labels: UInt8[Tensor, "n h w"]) -> UInt8[Tensor, "n h2 w2"]:
+        """The labels after the movement: scaled without new values, padded with void."""
+        if self.places is not None:
+            resize = partial(ops.resize, interpolation=InterpolationMode.NEAREST_EXACT)
+            labels = self._crop(labels[:, None], resize, fill=IGNORE_INDEX)[:, 0]
+        return self._mirror(labels)
+
+    def _mirror(self, layer: Tensor) -> Tensor:
+        if self.mirrored is None:
+            return layer
+        mirrored = self.mirrored.to(layer.device, non_blocking=True)
+        mirrored = mirrored.view(-1, *[1] * (layer.ndim - 1))
+        return torch.where(mirrored, ops.horizontal_flip(layer), layer)
+
+    def _crop(self, layer: Tensor, resize: Callable[..., Tensor], fill: int) -> Tensor:
+        """Each picture scaled, padded below and to the right, and cropped at its own place."""
+        if self.places is None or self.crop_size is None:
+            return layer
+        height, width = self.crop_size
+        moved = []
+        for picture, (size_draw, y_draw, x_draw) in zip(layer, self.places, strict=True):
+            if self.scale is not None:
+                low, high = math.log(self.scale[0]), math.log(self.scale[1])
+                factor = math.exp(low + (high - low) * size_draw)
+                size = [max(1, round(side * factor)) for side in picture.shape[-2:]]
+                picture = resize(picture, size)
+            h, w = picture.shape[-2:]
+            short = [0, 0, max(0, width - w), max(0, height - h)]  # left, top, right, bottom
+            if any(short):
+                picture = ops.pad(picture, short, fill=fill)
+                h, w = picture.shape[-2:]
+            top, left = int(y_draw * (h - height + 1)), int(x_draw * (w - width + 1))
+            moved.append(ops.crop(picture, top, left, height, width))
+        return torch.stack(moved)
+
+
+def draw_geometry(
+    count: int, *, preset: str, crop_size: tuple[int, int] | None, generator: torch.Generator
+) -> Geometry:
+    """The random movement of a batch of `count` pictures, from the CPU generator.
+
+    `crop_size` (height, width) belongs to the presets that crop.
+    """
+    if preset not in AUGMENTATIONS:
+        raise DataError(unknown("augmentation", preset, AUGMENTATIONS))
+    steps = AUGMENTATIONS[preset]
+    places = mirrored = None
+    if steps.crop:
+        if crop_size is None:
+            raise DataError(
+                f"augmentation {preset!r} needs a crop_size (height, width); give one or choose "
+                "'flip'"
+            )
+        places = torch.rand(count, 3, generator=generator, dtype=torch.float64).tolist()
+    if steps.flip:
+        mirrored = torch.rand(count, generator=generator) < 0.5
+    return Geometry(places, steps.scale, crop_size, mirrored)
+
+
 def augment(
     images: UInt8[Tensor, "n 3 h w"],
     labels: UInt8[Tensor, "n h w"],
@@ -53,57 +130,8 @@ def augment(
     `crop_size` (height, width) belongs to the presets that crop. Where a picture is smaller than
     the crop it is padded below and to the right with black, its label with void.
     """
-    if preset not in AUGMENTATIONS:
-        raise DataError(unknown("augmentation", preset, AUGMENTATIONS))
-    steps = AUGMENTATIONS[preset]
-    if steps.crop:
-        if crop_size is None:
-            raise DataError(
-                f"augmentation {preset!r} needs a crop_size (height, width); give one or choose "
-                "'flip'"
-            )
-        images, labels = _crop(images, labels, crop_size, steps.scale, generator)
-    if steps.flip:
-        chosen = torch.rand(len(images), generator=generator) < 0.5
-        mirrored = chosen.to(images.device, non_blocking=True)[:, None, None]
-        images = torch.where(mirrored[:, None], ops.horizontal_flip(images), images)
-        labels = torch.where(mirrored, ops.horizontal_flip(labels), labels)
-    return images, labels
-
-
-def _crop(
-    images: Tensor,
-    labels: Tensor,
-    crop_size: tuple[int, int],
-    scale: tuple[float, float] | None,
-    generator: torch.Generator,
-) -> tuple[Tensor, Tensor]:
-    """Each picture scaled, padded and cropped by its own three draws."""
-    draws = torch.rand(len(images), 3, generator=generator, dtype=torch.float64).tolist()
-    pictures, maps = [], []
-    for image, label, (size_draw, y_draw, x_draw) in zip(images, labels, draws, strict=True):
-        label = label[None]
-        if scale is not None:
-            low, high = math.log(scale[0]), math.log(scale[1])
-            factor = math.exp(low + (high - low) * size_draw)
-            size = [max(1, round(side * factor)) for side in label.shape[-2:]]
-            image = ops.resize(image, size, InterpolationMode.BILINEAR, antialias=True)
-            label = ops.resize(label, size, InterpolationMode.NEAREST_EXACT)
-        h, w = label.shape[-2:]
-        short = [
-            0,
-            0,
-            max(0, crop_size[1] - w),
-            max(0, crop_size[0] - h),
-        ]  # left, top, right, bottom
-        if any(short):
-            image = ops.pad(image, short, fill=0)
-            label = ops.pad(label, short, fill=IGNORE_INDEX)
-            h, w = label.shape[-2:]
-        top, left = int(y_draw * (h - crop_size[0] + 1)), int(x_draw * (w - crop_size[1] + 1))
-        pictures.append(ops.crop(image, top, left, *crop_size))
-        maps.append(ops.crop(label, top, left, *crop_size)[0])
-    return torch.stack(pictures), torch.stack(maps)
+    geometry = draw_geometry(len(images), preset=preset, crop_size=crop_size, generator=generator)
+    return geometry.images(images), geometry.labels(labels)
 
 
 def normalize(images: UInt8[Tensor, "n 3 h w"]) -> Float32[Tensor, "n 3 h w"]:
