@@ -36,12 +36,13 @@ def _square_slope(p: Tensor, _: float) -> Tensor:
 
 def _tanh_heaviside(p: Tensor, epsilon: float) -> Tensor:
     # (1 + tanh z) / 2 is sigmoid(2 z), which keeps its digits where tanh is -1.
-    return p.sub(0.5).mul_(2 / epsilon).sigmoid_()
+    return torch.add(p.new_tensor(-1 / epsilon), p, alpha=2 / epsilon).sigmoid_()
 
 
 def _tanh_heaviside_slope(p: Tensor, epsilon: float) -> Tensor:
     inside = _tanh_heaviside(p, epsilon)
-    return torch.addcmul(inside, inside, inside, value=-1).mul_(2 / epsilon)
+    # 2 H (1 - H) / epsilon in one pass.
+    return torch.ops.aten.sigmoid_backward(p.new_tensor(2 / epsilon), inside)
 
 
 def _arctan_heaviside(p: Tensor, epsilon: float) -> Tensor:

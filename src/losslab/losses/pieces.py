@@ -112,6 +112,7 @@ def gradient(
             continue
         at_label = steepness[:, 0] if binary else _at_label(steepness, label)
         own = own + at_label * _own_slope(slopes, view, label, weight, binary=binary)
+        # In two passes: torch.addcmul over broadcast rows takes four times as long.
         shared = steepness.mul_(slopes.predicted[:, view, :, None]).add_(shared)
     if binary:
         p = p[:, 0]
