@@ -1,10 +1,11 @@
-"""Prints, as JSON, how far compiled objectives are from eager ones.
+"""Prints, as JSON, how far compiled objectives are from eager ones, on usual and extreme inputs.
 
 A program of its own: torch.compile cannot see through the shape checks that pytest puts around
 every function of the package.
 """
 
 import json
+import math
 
 import torch
 
@@ -27,17 +28,33 @@ def loss_and_gradient(function, logits, labels):
 
 
 def difference(expression, num_classes, backend, kind):
-    """Difference of the losses plus the largest of the gradients; the graph is compiled as a
-    whole.
+    """Difference of the losses plus the largest of the gradients over all inputs, NaN where one is
+    not finite; the graph is compiled as a whole.
     """
     torch.compiler.reset()
     logits, labels = random_case(num_classes)
     logits = logits.to(getattr(torch, kind))
     objective = objective_of(expression, num_classes)
     compiled = torch.compile(objective, backend=backend, fullgraph=True)
-    ours = loss_and_gradient(compiled, logits, labels)
-    expected = loss_and_gradient(objective, logits, labels)
-    return sum(float((a - b).abs().max()) for a, b in zip(ours, expected, strict=True))
+    worst = 0.0
+    for logits, labels in extremes(logits, labels):
+        ours = loss_and_gradient(compiled, logits, labels)
+        expected = loss_and_gradient(objective, logits, labels)
+        scale = max(1.0, abs(float(expected[0])))
+        apart = [float((a - b).abs().max()) / scale for a, b in zip(ours, expected, strict=True)]
+        if not all(map(math.isfinite, apart)):
+            return math.nan
+        worst = max(worst, sum(apart))
+    return worst
+
+
+def extremes(logits, labels):
+    """The case itself, then of its shape: all void, one class alone, certain and wrong, uniform."""
+    yield logits, labels
+    yield logits, torch.full_like(labels, 255)
+    yield logits, torch.zeros_like(labels)
+    yield 1e4 * logits.sign(), labels
+    yield torch.zeros_like(logits), labels
 
 
 if __name__ == "__main__":
