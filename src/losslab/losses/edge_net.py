@@ -46,8 +46,7 @@ class EdgeNet(nn.Module):
         self.num_classes = num_classes
         widths = (max(num_classes, 2), *CHANNELS)
         self.layers = nn.ModuleList(
-            nn.Conv2d(before, after, 3, padding=1)
-            for before, after in pairwise(widths)
+            nn.Conv2d(before, after, 3, padding=1) for before, after in pairwise(widths)
         )
 
     def embeddings(self, masks: Float[Tensor, "n c h w"]) -> Embeddings:
@@ -83,8 +82,9 @@ class EdgeNet(nn.Module):
                 facts = file.metadata() or {}
             if facts.get("version") != str(VERSION):
                 raise ValueError(f"version {facts.get('version')}, this is {VERSION}")
-            net = cls(int(facts["num_classes"]))
-            net.load_state_dict(safetensors.torch.load_file(path))
+            with torch.device("meta"):  # no first weights: they would be drawn from global state
+                net = cls(int(facts["num_classes"]))
+            net.load_state_dict(safetensors.torch.load_file(path), assign=True)
         except Exception as error:
             raise DataError(
                 f"{path} does not hold an EdgeNet ({brief(error)}); delete it and train it again "

@@ -11,12 +11,13 @@ from typing import Any
 from losslab.data import prepare
 from losslab.errors import StudyError
 from losslab.files import write_json
-from losslab.losses import source_digests, user_losses
+from losslab.losses import needs_edge_net, source_digests, user_losses
 from losslab.models import find_weights
 from losslab.spec import RunSpec
 from losslab.study.dispatch import run_process, stop_runs
 from losslab.study.notebooks import check_parameters, find_template
 from losslab.study.store import is_done, read_done, read_fingerprint, read_user_losses
+from losslab.training.edges import edge_net_for
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Outcome:
 def check_runs(specs: Sequence[RunSpec], settings: Settings) -> None:
     """Raise before anything runs what would stop it later: parameters, data, weights, folders.
 
-    The data are read into the cache here, once, so that no run waits for another to do it.
+    The data are read into the cache here, and the EdgeNet of label maps that need one is trained,
+    once, so that no run waits for another to do it.
     """
     names = {spec.run_id for spec in specs}
     if len(names) < len(specs):
@@ -70,6 +72,8 @@ def check_runs(specs: Sequence[RunSpec], settings: Settings) -> None:
         known = [fingerprint for other, fingerprint in fingerprints if other == data]
         if not known:
             prepared = prepare(**data, data_root=settings.data_root, cache_root=settings.cache_root)
+            if any(needs_edge_net(other.loss) for other in specs if other.data_arguments() == data):
+                edge_net_for(prepared, settings.cache_root)
             known = [prepared.fingerprint]
             fingerprints.append((data, prepared.fingerprint))
         _check_same_data(settings.runs / spec.run_id, known[0])

@@ -16,10 +16,11 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 
 from losslab.data import prepare
-from losslab.data.transforms import augment, normalize
+from losslab.data.preparation import cache_folder
+from losslab.data.transforms import AUGMENTATIONS, draw_geometry, normalize
 from losslab.errors import StudyError, Terminated
 from losslab.files import write_atomically, write_json
-from losslab.losses import build_loss
+from losslab.losses import build_loss, needs_edge_net
 from losslab.models import build_model
 from losslab.spec import RunSpec
 from losslab.training.checkpoint import Progress, RunState, load_weights, save_weights
@@ -31,7 +32,9 @@ from losslab.training.device import (
     peak_memory,
     pin_allocator,
 )
+from losslab.training.edges import edge_net_for
 from losslab.training.evaluate import evaluate, write_samples
+from losslab.training.label_maps import LabelMaps
 from losslab.training.optimizers import build_optimizer, build_schedule
 from losslab.training.pictures import Pictures, fit
 from losslab.training.provenance import code_state
@@ -91,6 +94,9 @@ def train(
     epoch_steps = len(pictures["train"]) // batch_size
     total_steps = spec.max_iterations or epoch_steps * (spec.epochs or 1)
 
+    edge_net, edge_facts = None, None
+    if needs_edge_net(spec.loss):
+        edge_net, edge_facts = edge_net_for(data, cache_root)
     seed_everything(spec.seed)
     model = build_model(
         spec.model,
@@ -100,7 +106,14 @@ def train(
         **spec.model_options,
     )
     model = model.to(where).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    objective = build_loss(spec.loss, num_classes=data.num_classes).to(where)
+    objective = build_loss(spec.loss, num_classes=data.num_classes, edge_net=edge_net).to(where)
+    label_maps = {
+        name: LabelMaps(splits[name], objective, where, cache_root=kept_in)
+        for name, kept_in in (
+            ("train", None if AUGMENTATIONS[spec.augmentation].crop else cache_folder(cache_root)),
+            ("val", cache_folder(cache_root)),
+        )
+    }
     optimizer = build_optimizer(spec, model.parameters(), where)
     state = RunState(
         model=model,
@@ -142,6 +155,7 @@ def train(
             "reason": reason,
             "run_id": spec.run_id,
             "dataset": data_facts(data),
+            "edge_net": edge_facts,
             "parameters": sum(p.numel() for p in model.parameters()),
             "epochs": progress.epoch,
             "iterations": progress.iterations,
@@ -159,7 +173,7 @@ def train(
         write_json(run_dir / "run.json", facts)
         return facts
 
-    with StopRequest() as stop:
+    with StopRequest() as stop, label_maps["train"], label_maps["val"]:
         # a full epoch that was saved before its validation still has it before it
         while (progress.iterations < total_steps or progress.step) and not progress.stopped_early:
             epoch_started = time.perf_counter() - progress.epoch_seconds
@@ -168,21 +182,27 @@ def train(
             )
             groups = order[: epoch_steps * batch_size].view(epoch_steps, batch_size).tolist()
             last_step = min(epoch_steps, progress.step + total_steps - progress.iterations)
-            batches = pictures["train"].batches(groups[progress.step : last_step])
-
-            model.train()
-            for images, labels in batches:
-                draws = generator(spec.seed, "augment", progress.epoch, progress.step)
-                images, labels = augment(
-                    images,
-                    labels,
+            left = groups[progress.step : last_step]
+            geometries = [
+                draw_geometry(
+                    batch_size,
                     preset=spec.augmentation,
                     crop_size=spec.crop_size,
-                    generator=draws,
+                    generator=generator(spec.seed, "augment", progress.epoch, step),
                 )
+                for step in range(progress.step, last_step)
+            ]
+            batches = pictures["train"].batches(left)
+            maps_of_batches = label_maps["train"].batches(left, geometries)
+
+            model.train()
+            for (images, labels), maps, geometry in zip(
+                batches, maps_of_batches, geometries, strict=True
+            ):
+                images, labels = geometry.images(images), geometry.labels(labels)
                 with autocast(where, spec.precision):
                     logits = model(normalize(images))
-                terms = torch.stack(list(objective.terms(logits, labels.long()).values()))
+                terms = torch.stack(list(objective.terms(logits, labels.long(), maps).values()))
                 state.loss_log[progress.step] = terms.detach()
                 optimizer.zero_grad(set_to_none=True)
                 state.scaler.scale(terms.sum()).backward()
@@ -212,6 +232,7 @@ def train(
                 precision=spec.precision,
                 batch_size=batch_size,
                 objective=objective,
+                label_maps=label_maps["val"],
                 check=stop_if_asked,
             )
             if not math.isfinite(val_loss):

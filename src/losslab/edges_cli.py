@@ -1,0 +1,40 @@
+"""`losslab edges`: the EdgeNet of a run's data."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def edges(
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FIELD=VALUE...", help="The run's data, such as dataset=camvid task=Car."
+        ),
+    ] = None,
+    data_root: Annotated[
+        Path | None, typer.Option(envvar="LOSSLAB_DATA", help="Folder that holds the data sets.")
+    ] = None,
+    cache_root: Annotated[
+        Path | None, typer.Option(envvar="LOSSLAB_CACHE", help="Folder of the decoded pictures.")
+    ] = None,
+) -> None:
+    """Train the EdgeNet that semeda needs, if the cache has none; print how good it is and where.
+
+    Runs train it themselves; this shows it beforehand.
+    """
+    from losslab.cli import _mapping
+    from losslab.data import prepare
+    from losslab.spec import RunSpec
+    from losslab.training.edges import edge_net_for, edge_net_path
+
+    spec = RunSpec.from_mapping({"epochs": 1, **_mapping(values)})
+    data = prepare(**spec.data_arguments(), data_root=data_root, cache_root=cache_root)
+    _, facts = edge_net_for(data, cache_root)
+    typer.echo(edge_net_path(data, cache_root))
+    typer.echo(
+        f"on the test split's label maps: F1 {100 * facts['f1']:.2f} %, "
+        f"precision {100 * facts['precision']:.2f} %, recall {100 * facts['recall']:.2f} %; "
+        f"trained for {facts['steps']} steps, {facts['seconds']:.1f} s"
+    )
