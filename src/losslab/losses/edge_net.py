@@ -106,7 +106,7 @@ def label_masks(
 
 def probability_masks(
     logits: Float[Tensor, "n c h w"], labels: Integer[Tensor, "n h w"]
-) -> Float[Tensor, "n c h w"]:
+) -> Float[Tensor, "n channels h w"]:
     """Predicted probabilities as an EdgeNet takes them: (n, c, h, w), c = 2 for a binary task, void
     all 0.
     """
