@@ -1,6 +1,7 @@
 """A network's predictions on one split, as counts from which every score is computed."""
 
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from losslab.files import write_atomically, write_json
 from losslab.losses import Objective
 from losslab.metrics import counts_table, entropy
 from losslab.training.device import autocast
+from losslab.training.label_maps import LabelMaps
 from losslab.training.pictures import Pictures
 
 SAMPLES = 6
@@ -29,14 +31,18 @@ def predictions(
 ) -> Iterator[tuple[slice, UInt8[Tensor, "n h w"], Float[Tensor, "n c h w"]]]:
     """Positions, labels and float32 logits of each batch of a split, in its order."""
     model.eval()
-    groups = [
-        list(range(start, min(start + batch_size, len(pictures))))
-        for start in range(0, len(pictures), batch_size)
-    ]
+    groups = in_order(len(pictures), batch_size)
     for group, (images, labels) in zip(groups, pictures.batches(groups), strict=True):
         with autocast(pictures.device, precision):
             logits = model(normalize(images))
         yield slice(group[0], group[-1] + 1), labels, logits.float()
+
+
+def in_order(count: int, batch_size: int) -> list[list[int]]:
+    """The indices 0 to `count` - 1 in groups of `batch_size`; the last may be smaller."""
+    return [
+        list(range(start, min(start + batch_size, count))) for start in range(0, count, batch_size)
+    ]
 
 
 def classify(logits: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n h w"]:
@@ -56,16 +62,20 @@ def evaluate(
     precision: str,
     batch_size: int,
     objective: Objective | None = None,
+    label_maps: LabelMaps | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> tuple[pd.DataFrame, float]:
     """Counts of every picture and class, and the mean loss over batches (0 without an objective).
 
+    `label_maps` are those of the split that `objective` reads; without them it makes its own.
     `check` is called after each batch and may raise to end the evaluation.
     """
     tables, losses = [], []
-    for where, labels, logits in predictions(
-        model, pictures, precision=precision, batch_size=batch_size
-    ):
+    maps = repeat(None)
+    if label_maps is not None:
+        maps = label_maps.batches(in_order(len(pictures), batch_size))
+    predicted = predictions(model, pictures, precision=precision, batch_size=batch_size)
+    for (where, labels, logits), maps_of_batch in zip(predicted, maps, strict=False):
         tables.append(
             counts_table(
                 classify(logits),
@@ -76,7 +86,7 @@ def evaluate(
             )
         )
         if objective is not None:
-            losses.append(objective(logits, labels.long()))
+            losses.append(objective(logits, labels.long(), maps_of_batch))
         check()
     loss = torch.stack(losses).mean().item() if losses else 0.0
     return pd.concat(tables, ignore_index=True), loss

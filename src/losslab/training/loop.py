@@ -107,12 +107,16 @@ def train(
     )
     model = model.to(where).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     objective = build_loss(spec.loss, num_classes=data.num_classes, edge_net=edge_net).to(where)
+    crops = AUGMENTATIONS[spec.augmentation].crop
     label_maps = {
-        name: LabelMaps(splits[name], objective, where, cache_root=kept_in)
-        for name, kept_in in (
-            ("train", None if AUGMENTATIONS[spec.augmentation].crop else cache_folder(cache_root)),
-            ("val", cache_folder(cache_root)),
+        name: LabelMaps(
+            splits[name],
+            objective.label_maps,
+            data.num_classes,
+            where,
+            cache_root=None if crops and name == "train" else cache_folder(cache_root),
         )
+        for name in ("train", "val")
     }
     optimizer = build_optimizer(spec, model.parameters(), where)
     state = RunState(
