@@ -95,6 +95,7 @@ def test_sums_over_the_batch_hide_an_object_that_sums_over_images_show() -> None
     assert image.get(*missed, "computed per") == "image, averaged"
     summed = card('iou(per="image", reduction="sum")', 1)
     assert summed.get(*missed, "computed per") == "image, summed"
+    assert facts(card("ce", 1))["batch"] == "mean over pixels"
 
 
 def test_ours_do_not_fade_as_absent_classes_are_added() -> None:

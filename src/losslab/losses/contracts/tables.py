@@ -17,7 +17,6 @@ ADDED = "absent classes added"
 ONE_OF_MANY = "one class of many there, all wrong"
 """A picture of one of `most_classes`, all of it predicted as another one."""
 
-
 COMPARED = (
     "shifted",
     "a step does not raise p(true) at",
@@ -96,8 +95,7 @@ def facts(card: LossCard) -> dict[str, str]:
     found["a step does not raise p(true) at"] = _not_rising(card)
     found |= {r.case: short(r.value) for r in card.readings if r.section == "errors"}
     missed = "one found, one missed"
-    kind = str(card.get("batch", missed, "computed per"))
-    found["batch"] = BATCH.get(kind, kind)
+    found["batch"] = _batch(card)
     found["one of two objects missed"] = short(card.get("batch", missed, "together"))
     resolution = (card.get("resolution", case) for case in ("4x", "1x"))
     found["4x the size"] = _ratio(*resolution)
@@ -189,6 +187,15 @@ def _ratio(after: Value, before: Value) -> str:
     if same(after, before) or short(after) == short(before):
         return "the same"
     return f"{short(before)} becomes {short(after)}"
+
+
+def _batch(card: LossCard) -> str:
+    cases = ("one found, one missed", "the same, the first half void")
+    alike, unlike = (str(card.get("batch", case, "computed per")) for case in cases)
+    # Images count alike only while they have equally many annotated pixels.
+    if (alike, unlike) == ("image, averaged", "batch"):
+        return "mean over pixels"
+    return BATCH.get(alike, alike)
 
 
 def _rough(fact: str) -> str:
