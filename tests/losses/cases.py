@@ -39,6 +39,12 @@ EXPRESSIONS = [
     "sobel",
     'sobel(weight=2, reduction="l1")',
     "ce + semeda + 0.5*sobel",
+    "lovasz",
+    'lovasz(per="image")',
+    "boundary",
+    "boundary(background=False)",
+    "active_boundary",
+    "active_boundary(theta=2, share=0.3, smoothing=0, detach=False)",
     "ce + 0.5*focal(gamma=1) + 2*iou + dice",
 ]
 """Every loss, every value of every option, and a sum whose terms share one pass."""
@@ -47,11 +53,23 @@ NOT_FREE = {
     'levelset(epsilon=0.5, reduction="mean")': "a wide step is not 0 outside",
     'levelset(heaviside="arctan")': "the arctangent's step is not 0 outside",
     'distance(average="sum")': "one minus a sum over classes, as printed",
+    "boundary": "the inside of a class earns",
+    "boundary(background=False)": "the inside of a class earns",
+    "active_boundary": "a right boundary, widened, has pixels beside it",
+    "active_boundary(theta=2, share=0.3, smoothing=0, detach=False)": "the same",
 }
 """Losses that a perfect prediction does not bring to 0, and why."""
 
-NUMBERED = [expression for expression in EXPRESSIONS if needs_edge_net(expression)]
-"""Losses that know the classes by their numbers: the EdgeNet has a channel for each."""
+STOPPED = {"active_boundary": "the gradient is stopped at a pixel's neighbours, as published"}
+"""Losses whose gradient is not that of finite differences, and why."""
+
+NUMBERED = [
+    "boundary(background=False)",
+    *[expression for expression in EXPRESSIONS if needs_edge_net(expression)],
+]
+"""Losses that know the classes by their numbers: class 0 is left out, or the EdgeNet has a channel
+for each.
+"""
 
 NAMES = [*LOSSES, "focal(one_vs_all=True)"]
 """Every registered loss goes through the catalogue of checks."""

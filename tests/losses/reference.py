@@ -5,7 +5,7 @@ import torch
 from scipy import ndimage
 
 from losslab.losses import parse
-from tests.losses import reference_edges
+from tests.losses import reference_boundaries, reference_edges
 
 VOID = 255
 
@@ -218,4 +218,7 @@ FORMULAS = {
     "distance": distance,
     "semeda": reference_edges.semeda,
     "sobel": reference_edges.sobel,
+    "boundary": reference_boundaries.boundary,
+    "active_boundary": reference_boundaries.active_boundary,
+    "lovasz": reference_boundaries.lovasz,
 }

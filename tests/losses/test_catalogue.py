@@ -10,6 +10,7 @@ from tests.losses.cases import (
     NAMES,
     NOT_FREE,
     NUMBERED,
+    STOPPED,
     objective_of,
     random_case,
     sure_logits,
@@ -49,7 +50,7 @@ def test_a_loss_agrees_with_a_second_implementation_from_its_definition(expressi
 
 
 @pytest.mark.parametrize("num_classes", CLASSES)
-@pytest.mark.parametrize("expression", EXPRESSIONS)
+@pytest.mark.parametrize("expression", [e for e in EXPRESSIONS if e not in STOPPED])
 def test_the_gradient_is_that_of_finite_differences(expression, num_classes):
     logits, labels = random_case(num_classes, size=(3, 4))
     labels[1] = 255

@@ -8,10 +8,13 @@ from typing import Any
 
 from torch import Tensor
 
+from losslab.losses.active_boundary import active_boundary
+from losslab.losses.boundary import boundary
 from losslab.losses.combinations import combo, combo_of_sums, dice_focal, dice_focal_of_sums
 from losslab.losses.cross_entropy import ce, ce_of_sums, focal, focal_of_sums
 from losslab.losses.distance import confident_curve, distance, distance_of_sums, weight_map
 from losslab.losses.levelset import heaviside_curve, levelset, levelset_of_sums
+from losslab.losses.lovasz import lovasz
 from losslab.losses.overlap import (
     SQUARE,
     dice,
@@ -90,4 +93,7 @@ LOSSES: dict[str, Loss] = {
     ),
     "semeda": Loss(semeda, needs_edge_net=True),
     "sobel": Loss(sobel),
+    "lovasz": Loss(lovasz),
+    "boundary": Loss(boundary, label_map=lambda options: "signed_distance"),
+    "active_boundary": Loss(active_boundary, label_map=lambda options: "edge_distance"),
 }
