@@ -1,13 +1,14 @@
-"""The command line: `losslab run | study | report | data | bench | list`."""
+"""The command line: `losslab run | study | report | data | edges | bench | list`."""
 
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from losslab.bench.cli import bench_app
+from losslab.edges_cli import edges
 from losslab.errors import LosslabError, StudyError
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 data_app = typer.Typer(help="Check, generate and cache data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
+app.command()(edges)
 
 Set = Annotated[
     list[str] | None,
@@ -60,11 +62,12 @@ def run(
     from losslab.analysis.tables import show_scores
     from losslab.spec import RunSpec
     from losslab.study.dispatch import open_executor
+    from losslab.study.plan import parse_values
     from losslab.study.run import Settings, check_runs, run_all
     from losslab.study.store import load_results
     from losslab.training.device import choose_device
 
-    given = _mapping(values)
+    given = parse_values(values)
     if not {"epochs", "max_iterations"} & given.keys():
         given["epochs"] = 10
     spec = RunSpec.from_mapping(given)
@@ -242,8 +245,9 @@ def data_check(
 ) -> None:
     """Read every file of a data set and print what breaks its rules."""
     from losslab.data.check import check_dataset
+    from losslab.study.plan import parse_values
 
-    findings = check_dataset(name, data_root, _mapping(options), partial=partial)
+    findings = check_dataset(name, data_root, parse_values(options), partial=partial)
     for finding in findings:
         remedy = f"; {finding.remedy}" if finding.remedy else ""
         typer.echo(f"{finding.severity}: {finding.file}: {finding.rule}{remedy}")
@@ -262,8 +266,9 @@ def data_fixture(
 ) -> None:
     """Write a small generated copy in a data set's own layout, for tests and rehearsals."""
     from losslab.data.fixture import write_fixture
+    from losslab.study.plan import parse_values
 
-    write_fixture(name, directory, count, _mapping(options))
+    write_fixture(name, directory, count, parse_values(options))
     typer.echo(f"wrote {name} in {directory}")
 
 
@@ -277,11 +282,12 @@ def data_cache(
 ) -> None:
     """Decode and resize a data set now, so that no run has to."""
     from losslab.data import SplitOptions, prepare
+    from losslab.study.plan import parse_values
 
     everything = SplitOptions(rule="fractions")  # the cache holds all pictures, however divided
     data = prepare(
         name,
-        options=_mapping(options),
+        options=parse_values(options),
         task=None,
         split=everything,
         size=size,
@@ -292,19 +298,6 @@ def data_cache(
     typer.echo(
         f"{name}: {count} pictures at {size[0]} x {size[1]}, classes: {', '.join(data.class_names)}"
     )
-
-
-def _mapping(texts: list[str] | None) -> dict[str, Any]:
-    """`KEY=VALUE` texts as a mapping, values as YAML reads them."""
-    from losslab.study.plan import read_yaml
-
-    values = {}
-    for text in texts or []:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise StudyError(f"{text!r}: values are given as KEY=VALUE, such as loss=iou")
-        values[key] = read_yaml(value, text)
-    return values
 
 
 def main() -> None:

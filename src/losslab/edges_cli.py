@@ -24,12 +24,12 @@ def edges(
 
     Runs train it themselves; this shows it beforehand.
     """
-    from losslab.cli import _mapping
     from losslab.data import prepare
     from losslab.spec import RunSpec
+    from losslab.study.plan import parse_values
     from losslab.training.edges import edge_net_for, edge_net_path
 
-    spec = RunSpec.from_mapping({"epochs": 1, **_mapping(values)})
+    spec = RunSpec.from_mapping({"epochs": 1, **parse_values(values)})
     data = prepare(**spec.data_arguments(), data_root=data_root, cache_root=cache_root)
     _, facts = edge_net_for(data, cache_root)
     typer.echo(edge_net_path(data, cache_root))

@@ -194,6 +194,17 @@ def read_yaml(text: str, place: str) -> Any:
         ) from error
 
 
+def parse_values(texts: Sequence[str] | None) -> dict[str, Any]:
+    """`KEY=VALUE` texts as a mapping, values as YAML reads them."""
+    values = {}
+    for text in texts or ():
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise StudyError(f"{text!r}: values are given as KEY=VALUE, such as loss=iou")
+        values[key] = read_yaml(value, text)
+    return values
+
+
 def _tuples(content: dict[str, Any]) -> dict[str, Any]:
     if isinstance(content.get("exceptions"), list):
         content["exceptions"] = tuple(content["exceptions"])
