@@ -22,7 +22,7 @@ from losslab.plots.pictures import (
     plot_errors,
     plot_overlay,
 )
-from losslab.plots.style import figure_style, loss_styles, save_figure, show
+from losslab.plots.style import figure_style, loss_styles, png_bytes, save_figure, show
 from losslab.plots.training import plot_curves
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "plot_errors",
     "plot_overlay",
     "plot_scores",
+    "png_bytes",
     "save_figure",
     "scores_figure",
     "show",

@@ -121,7 +121,7 @@ def save_figure(figure: Figure, directory: str | Path, name: str) -> list[Path]:
     folder, name = Path(directory), file_name(name)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.png", folder / f"{name}.pdf"]
-    paths[0].write_bytes(_png(figure))
+    paths[0].write_bytes(png_bytes(figure))
     with figure_style():
         figure.savefig(paths[1], metadata={"CreationDate": None, "Producer": None})
     return paths
@@ -138,10 +138,11 @@ def show(figure: Figure, name: str, figures_dir: str | Path = "", *, alt: str = 
     name = file_name(name)
     width = round(figure.get_figwidth() * _SCREEN_DPI)
     metadata = {"losslab_figure": name, "image/png": {"alt": alt or name, "width": width}}
-    display({"image/png": _png(figure), "text/plain": f"<{name}>"}, metadata=metadata, raw=True)
+    display({"image/png": png_bytes(figure), "text/plain": f"<{name}>"}, metadata=metadata, raw=True)
 
 
-def _png(figure: Figure) -> bytes:
+def png_bytes(figure: Figure) -> bytes:
+    """The figure as a PNG file, 200 dpi."""
     buffer = io.BytesIO()
     with figure_style():
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})

@@ -74,9 +74,9 @@ def loss_card(
     labels).
 
     `num_classes`: 1 is binary (sigmoid). `edge_net`: the frozen EdgeNet for losses that need one,
-    or a function from the number of classes to one; None: a random one. `largest_size` and
-    `seconds` bound the search for the size at which half precision fails. A loss that raises has
-    the error's first sentence in that cell.
+    or a mapping from the number of classes to one; those that are missing have random weights.
+    `largest_size` and `seconds` bound the search for the size at which half precision fails. A loss
+    that raises has the error's first sentence in that cell.
     """
     found, make = subject(loss, edge_net)
     cells = list(_readings(make, num_classes, largest_size, seconds))

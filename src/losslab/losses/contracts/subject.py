@@ -15,7 +15,9 @@ from losslab.losses.peers import Peer
 def subject(loss: Any, edge_net: Any = None) -> tuple[str, Callable[[int], LossFunction]]:
     """Name of a loss, and what makes it for a number of classes.
 
-    A callable that is no `Objective` is used as it is, whatever the number of classes.
+    `edge_net`: an EdgeNet for every number of classes, or a mapping from it to one, in which
+    missing ones are replaced by `random_edge_net`. A callable that is no `Objective` is used as it
+    is, whatever the number of classes.
     """
     if isinstance(loss, Peer):
         return f"{loss.library} {loss.name}", cache(loss.build)
@@ -36,9 +38,9 @@ def subject(loss: Any, edge_net: Any = None) -> tuple[str, Callable[[int], LossF
 def _objective(expression: str, count: int, edge_net: Any) -> LossFunction:
     if not needs_edge_net(expression):
         return build_loss(expression, count)
-    if edge_net is None:
-        edge_net = random_edge_net
-    net = edge_net if isinstance(edge_net, EdgeNet) else edge_net(count)
+    net = edge_net
+    if not isinstance(net, EdgeNet):
+        net = (edge_net or {}).get(count) or random_edge_net(count)
     return build_loss(expression, count, edge_net=net)
 
 
