@@ -10,7 +10,12 @@ from torch import Tensor
 from losslab.losses import build_loss
 from losslab.losses.contracts import LossCard, loss_card
 from losslab.losses.contracts.pictures import CENTRE, plausible_logits, standard_labels
-from losslab.losses.contracts.sentences import read_dependence, read_limits, read_responses
+from losslab.losses.contracts.sentences import (
+    read_dependence,
+    read_gradients,
+    read_limits,
+    read_responses,
+)
 from losslab.losses.contracts.sweeps import gradient_maps, loss_functions, sweep
 from losslab.losses.contracts.tables import (
     dependence_table,
@@ -231,6 +236,12 @@ def test_a_sweep_has_a_value_for_each_loss_and_step_and_grows_with_the_shift() -
     assert len(table) == 6
     for _, rows in table.groupby("loss"):
         assert rows["value"].is_monotonic_increasing
+
+
+def test_it_is_said_which_losses_leave_the_deepest_pixel_alone() -> None:
+    situation = Situation(size=32, hole=3)
+    maps = gradient_maps(loss_functions(["ce", "distance"]), situation)
+    assert "deepest pixel distance; on the background" in read_gradients(maps, situation)
 
 
 def test_gradient_maps_push_up_on_the_object_and_down_off_it() -> None:

@@ -13,6 +13,9 @@ from losslab.losses.contracts.pictures import SIZE, SURE, plausible_logits, stan
 from losslab.losses.contracts.probe import LossFunction, Reading, measure, readings
 from losslab.losses.situations import confident_logits
 
+ALWAYS = 256
+"""Sizes that are tried however long they take: 256 x 256 ones no longer sum up in float16."""
+
 TOLERANCE = 1e-2
 """Relative error from which a value in half precision counts as wrong."""
 
@@ -58,7 +61,8 @@ def half_precision(
     not finite, or a gradient that is not finite.
 
     Wrong: more than 1 % from the value in float64 of the same logits, which are rounded to bfloat16
-    first. Sizes grow until the next one would exceed the seconds given to each type.
+    first. Beyond `ALWAYS` sizes grow until the next one would exceed the seconds given to each
+    type.
     """
     return readings(
         "half precision",
@@ -82,6 +86,7 @@ def _first_wrong(
         if not (found.finite and near):
             return {"first wrong size": size, "largest size": size, "value there": found.value}
         now = time.perf_counter()
-        if size >= largest_size or now - start + 4 * (now - begun) > seconds:
+        late = size >= ALWAYS and now - start + 4 * (now - begun) > seconds
+        if size >= largest_size or late:
             return {"first wrong size": None, "largest size": size}
         size *= 2

@@ -20,8 +20,9 @@ def read_gradients(maps: Mapping[str, Float[np.ndarray, "h w"]], situation: Situ
     deepest[situation.deepest()] = True
     background = ~situation.object() & ~situation.predicted()
     return (
-        f"At the object's deepest pixel {_weak(maps, deepest)} by less than 1 % of the longest "
-        f"gradient; on the background that is predicted as such, {_weak(maps, background)} so."
+        "Losses that push with less than 1 % of their longest gradient: at the object's deepest "
+        f"pixel {_weak(maps, deepest)}; on the background that is predicted as such "
+        f"{_weak(maps, background)}."
     )
 
 
@@ -77,8 +78,7 @@ def _weak(maps: Mapping[str, np.ndarray], where: np.ndarray) -> str:
         peak = np.abs(gradient).max()
         if peak == 0 or np.abs(gradient[where]).max(initial=0.0) < LITTLE * peak:
             names.append(name)
-    verb = "pushes" if len(names) == 1 else "push"
-    return f"{_list(names)} {verb}"
+    return _list(names)
 
 
 def _list(names: list[str]) -> str:
