@@ -92,37 +92,39 @@ def _value_and_gradient(
     log_p = _log_probabilities(logits, void)  # (n, h, w, c)
     chosen = _neighbourhoods(_predicted_boundary(log_p, void, share), void, share)
     log_p = log_p.flatten(0, 2)
-    distance = distances.to(kind).flatten()[chosen.pixels]
+    distances = distances.to(kind).flatten()
+    distance = distances[chosen.pixels]
     counted = chosen.exists & (distance > 0) & chosen.open.any(0)
     weight = (distance.clamp(max=theta) / theta).mul_(counted)
     weight /= counted.sum().clamp(min=1)
 
-    there = distances.to(kind).flatten()[chosen.neighbours]
+    there = distances[chosen.neighbours]
     target = there.masked_fill_(~chosen.open, torch.inf).argmin(0)
-    centre = log_p[chosen.pixels]
-    divergences = torch.stack(
-        [_divergence(log_p[neighbour], centre) for neighbour in chosen.neighbours]
-    )
-    log_q = divergences.masked_fill(~chosen.open, -torch.inf).log_softmax(0)
+    centre = log_p.index_select(0, chosen.pixels)
+    around = [log_p.index_select(0, neighbour) for neighbour in chosen.neighbours]
+    divergences = torch.stack([_divergence(log_q, centre) for log_q in around])
+    log_ways = divergences.masked_fill(~chosen.open, -torch.inf).log_softmax(0)
     goal = _smoothed(target, chosen.open, smoothing).to(kind)
     # 0 log 0 is 0: directions that are not open have goal 0, and pixels without any weight 0.
-    losses = -(goal * log_q.masked_fill(~chosen.open, 0)).sum(0)
+    losses = -(goal * log_ways.masked_fill(~chosen.open, 0)).sum(0)
     total = (weight * losses.masked_fill(~counted, 0)).sum()
     if not with_gradient:
         return total, logits.new_empty(0)
 
     # By a pixel's logits KL(q || p) has the gradient p - q, and the p's of the 8 directions cancel,
     # for their pulls sum to 0; by its neighbour's logits it has q (log q/p - KL).
-    pull = (log_q.exp() - goal).masked_fill_(~(chosen.open & counted), 0) * weight
+    pull = (log_ways.exp() - goal).masked_fill_(~(chosen.open & counted), 0) * weight
     rows = torch.zeros((len(log_p) + 1, log_p.shape[1]), dtype=kind, device=log_p.device)
     # Each index occurs once, but for the last, a row that takes what has no place.
-    for direction, neighbour in enumerate(chosen.neighbours):
-        step = pull[direction][:, None]
-        q = log_p[neighbour].exp()
-        _add(rows, chosen.pixels, counted, -q * step)
+    of_centre = torch.zeros_like(centre)
+    for direction, log_q in enumerate(around):
+        q = log_q.exp().mul_(pull[direction][:, None])
+        of_centre -= q
         if not detach:
-            excess = log_p[neighbour] - centre - divergences[direction][:, None]
-            _add(rows, neighbour, counted & chosen.open[direction], q * excess * step)
+            excess = log_q - centre - divergences[direction][:, None]
+            open_ = counted & chosen.open[direction]
+            _add(rows, chosen.neighbours[direction], open_, q * excess)
+    _add(rows, chosen.pixels, counted, of_centre)
     n, c, h, w = logits.shape
     gradient = rows[:-1].view(n, h, w, -1).permute(0, 3, 1, 2)[:, -c:]  # binary: the second's
     return total, torch.empty_like(logits).copy_(gradient)
@@ -165,9 +167,13 @@ def _most(void: Tensor, share: float) -> int:
 
 
 def _neighbourhoods(boundary: Tensor, void: Tensor, share: float) -> _Chosen:
-    """The boundary's pixels; as many as there can be, so that a GPU need not be asked how many."""
+    """The boundary's pixels; on a GPU as many as there can be, so that it need not be asked how
+    many there are.
+    """
     n, h, w = void.shape
     most = n * min(h * w, 9 * _most(void, share))
+    if boundary.device.type == "cpu":
+        most = int(boundary.sum())
     found = torch.nonzero_static(boundary.flatten(), size=most, fill_value=-1)[:, 0]
     pixels = found.clamp(min=0)
     rows, columns = pixels // w % h, pixels % w
