@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from losslab.losses import build_loss, label_map
-from losslab.losses.active_boundary import active_boundary
+from losslab.losses.active_boundary import STEPS, active_boundary
 from losslab.losses.boundary import boundary
 from losslab.losses.lovasz import lovasz
 from tests.losses.cases import random_case, sure_logits
@@ -222,6 +222,28 @@ def test_active_boundary_stops_the_gradient_at_neighbours_unless_it_is_told_othe
     touched = [(gradient != 0).any(1) for _, gradient in (stopped, whole)]
     assert (touched[0] <= touched[1]).all()
     assert touched[0].sum() < touched[1].sum()
+
+
+def test_active_boundary_has_the_gradient_of_its_definition_with_neighbours_held_fixed():
+    logits, labels = regions(3, size=(12, 10), void=0)
+    distance = label_map("edge_distance", labels, 3).double()
+    x = logits.clone().requires_grad_()
+    log_p, fixed = x.log_softmax(1), logits.log_softmax(1)
+    losses = []
+    for n, i, j in (distance > 0).nonzero().tolist():
+        around = [(i + down, j + right) for down, right in STEPS]
+        around = [(a, b) for a, b in around if 0 <= a < 12 and 0 <= b < 10]
+        q = torch.stack([fixed[n, :, a, b] for a, b in around])
+        divergences = (q.exp() * (q - log_p[n, :, i, j])).sum(1)
+        goal = torch.full_like(divergences, 0.2 / (len(around) - 1))
+        goal[torch.stack([distance[n, a, b] for a, b in around]).argmin()] = 0.8
+        loss = -(goal * divergences.log_softmax(0)).sum()
+        losses.append(distance[n, i, j].clamp(max=5) / 5 * loss)
+    expected = torch.stack(losses).mean()
+    (expected_gradient,) = torch.autograd.grad(expected, x)
+    loss, gradient = value_and_gradient("active_boundary(share=1, theta=5)", logits, labels)
+    assert float(loss) == pytest.approx(float(expected.detach()), rel=1e-6)
+    torch.testing.assert_close(gradient, expected_gradient, rtol=1e-6, atol=1e-9)
 
 
 # Berman et al.'s Lovász losses
