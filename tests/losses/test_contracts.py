@@ -1,6 +1,7 @@
 """Cards say what losses do: facts that are known from elsewhere come out by measuring."""
 
 import math
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from losslab.losses.situations import Situation
 SURE = "p = 0.99"
 
 
+@cache
 def card(loss: object, num_classes: int = 4, *, name: str | None = None) -> LossCard:
     return loss_card(loss, num_classes=num_classes, name=name, largest_size=32)
 

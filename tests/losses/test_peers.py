@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 import torch
@@ -23,6 +24,7 @@ def peer(title: str) -> Peer:
     return PEERS[title]
 
 
+@cache
 def card(title: str, num_classes: int = 4, *, largest_size: int = 32) -> LossCard:
     return loss_card(peer(title), num_classes=num_classes, largest_size=largest_size, seconds=60)
 
