@@ -157,6 +157,14 @@ def test_a_batch_has_the_maps_of_its_pictures(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_map_of_labels_that_cannot_be_written_is_made_without_a_warning(name):
+    labels = blobs()
+    expected = LABEL_MAPS[name].function(labels, 6)
+    labels.flags.writeable = False
+    np.testing.assert_array_equal(LABEL_MAPS[name].function(labels, 6), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_an_empty_batch_has_an_empty_map(name):
     found = label_map(name, torch.zeros(0, 4, 5, dtype=torch.int64), 3)
     assert found.shape == ((0, 3, 4, 5) if LABEL_MAPS[name].per_class else (0, 4, 5))

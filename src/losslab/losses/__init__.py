@@ -2,8 +2,6 @@
 
 from losslab.losses.active_boundary import active_boundary
 from losslab.losses.boundary import boundary
-from losslab.losses.active_boundary import active_boundary
-from losslab.losses.boundary import boundary
 from losslab.losses.combinations import combo, dice_focal
 from losslab.losses.cross_entropy import ce, focal
 from losslab.losses.curves import Curve
@@ -12,7 +10,6 @@ from losslab.losses.edge_net import EdgeNet
 from losslab.losses.expression import Term, canonical, parse, user_losses
 from losslab.losses.label_maps import LABEL_MAPS, label_map
 from losslab.losses.levelset import levelset
-from losslab.losses.lovasz import lovasz
 from losslab.losses.lovasz import lovasz
 from losslab.losses.objective import Objective, build_loss, label_maps_of, needs_edge_net
 from losslab.losses.overlap import dice, iou, jaccard_distance, tversky
@@ -36,8 +33,6 @@ __all__ = [
     "Term",
     "active_boundary",
     "boundary",
-    "active_boundary",
-    "boundary",
     "build_loss",
     "canonical",
     "ce",
@@ -51,7 +46,6 @@ __all__ = [
     "label_map",
     "label_maps_of",
     "levelset",
-    "lovasz",
     "lovasz",
     "needs_edge_net",
     "parse",

@@ -102,7 +102,7 @@ def edge_distance(labels: UInt8[np.ndarray, "h w"], num_classes: int) -> Float32
     Void is a label like any other here, as in `semantic_edges`: a strip of it around an object is
     where the object ends. A picture without an edge has distance 0 everywhere.
     """
-    edges = semantic_edges(torch.from_numpy(labels)[None])[0].numpy()
+    edges = semantic_edges(torch.tensor(labels)[None])[0].numpy()  # a copy: may be read-only
     if not edges.any():
         return np.zeros(labels.shape, np.float32)
     return edt.edt(~edges, black_border=False)
