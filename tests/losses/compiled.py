@@ -37,9 +37,9 @@ def difference(expression, num_classes, backend, kind):
     objective = objective_of(expression, num_classes)
     compiled = torch.compile(objective, backend=backend, fullgraph=True)
     worst = 0.0
-    for logits, labels in extremes(logits, labels):
-        ours = loss_and_gradient(compiled, logits, labels)
-        expected = loss_and_gradient(objective, logits, labels)
+    for case in extremes(logits, labels):
+        ours = loss_and_gradient(compiled, *case)
+        expected = loss_and_gradient(objective, *case)
         scale = max(1.0, abs(float(expected[0])))
         apart = [float((a - b).abs().max()) / scale for a, b in zip(ours, expected, strict=True)]
         if not all(map(math.isfinite, apart)):
