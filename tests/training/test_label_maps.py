@@ -83,14 +83,17 @@ def test_the_loop_gives_the_maps_of_the_labels_as_they_were_moved(
         label_maps: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
         assert label_maps is not None
-        assert set(label_maps) == {"distance_euclidean", "distance_chessboard"}
+        assert set(label_maps) == set(LABEL_MAPS)
         for name, given in label_maps.items():
             assert torch.equal(given, label_map(name, labels, self.num_classes)), name
         sizes.append(tuple(labels.shape))
         return terms(self, logits, labels, label_maps)
 
     monkeypatch.setattr(Objective, "terms", compared)
-    spec = spec_with(augmentation, loss="distance + distance(metric='chessboard')")
+    spec = spec_with(
+        augmentation,
+        loss="distance + distance(metric='chessboard') + boundary + active_boundary",
+    )
     train(spec, tmp_path, cache_root=cache, resident=resident, workers=workers)
     height, width = spec.crop_size or spec.size
     training, validation = [(4, height, width)] * 4, [(4, 32, 32)] * 2

@@ -20,7 +20,7 @@ from losslab.data.entries import array_file, open_entry
 LARGEST = 2**31
 """Bytes. Larger maps are not kept: comparing digests would take seconds at the start of each run,
 and runs side by side would crowd each other's pictures out of the page cache. 2 GiB hold one map of
-1500 pictures of 512 x 700 pixels.
+1400 pictures of 512 x 700 pixels.
 """
 
 
