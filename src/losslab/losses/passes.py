@@ -5,6 +5,7 @@ A piece is some rows of one image, or some whole images where they are small, la
 classes, m pixels) whatever the layout of the logits. What is computed in it stands in `pieces`.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,13 +13,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from losslab.constants import IGNORE_INDEX
 from losslab.losses import pieces
 from losslab.losses.curves import Curve
 from losslab.losses.pieces import Pixels, Slopes, sum_type
 
 PIECE = 640_000
 """Logits in one piece on a CPU: its probabilities (2.5 MB in float32) stay in the cache."""
+
+PIXELS = 2**17
+"""Pixels in one piece at most: there are several numbers for each of them, beside its logits."""
 
 
 class Asked(NamedTuple):
@@ -85,20 +88,22 @@ def forward(
     kept: Kept | None = None,
 ) -> Totals:
     """The sums of every image; fills `kept` where given."""
-    kind = sum_type(logits)
     shapes = Totals.shapes(logits, asked, weighted=weights is not None)
-    totals = Totals(*(logits.new_zeros(shape, dtype=kind) for shape in shapes))
+    widths = [math.prod(shape[1:]) for shape in shapes]
+    totals = logits.new_zeros((len(logits), sum(widths)), dtype=sum_type(logits))
     for images, rows in _places(logits):
         x, pixels = _piece(logits, labels, weights, images, rows)
-        p, log_p = pieces.probabilities(x, pixels.label, pixels.void, with_log=bool(asked.gammas))
-        parts = (*pieces.sums(p, pixels, asked.curves), pieces.surprise(log_p, asked.gammas))
-        for total, part in zip(totals, parts, strict=True):
-            total[images] += part
+        p, log_p = pieces.probabilities(x, pixels, with_log=bool(asked.gammas))
+        parts = pieces.sums(p, pixels, asked.curves)
+        if log_p is not None:
+            parts.append(pieces.surprise(log_p, asked.gammas))
+        totals[images] += torch.cat(parts, 1)
         if kept is not None:
             _copy(p, kept.p[images, :, rows])
             if kept.log_p is not None and log_p is not None:
                 _copy(log_p, kept.log_p[images, rows])
-    return totals
+    columns = zip(totals.split(widths, 1), shapes, strict=True)
+    return Totals(*(part.reshape(shape).clone() for part, shape in columns))
 
 
 def backward(
@@ -121,9 +126,7 @@ def backward(
         target = result[images, :, rows]
         if kept is None:
             # By the same steps as before, so that the gradient is the same to the last bit.
-            p, log_p = pieces.probabilities(
-                x, pixels.label, pixels.void, with_log=bool(asked.gammas)
-            )
+            p, log_p = pieces.probabilities(x, pixels, with_log=bool(asked.gammas))
         else:
             p = target.flatten(2)
             log_p = None if kept.log_p is None else kept.log_p[images, rows].flatten(1)
@@ -134,8 +137,9 @@ def backward(
 
 
 def _copy(piece: Tensor, target: Tensor) -> None:
-    """Put a piece back into its place in a tensor of whole images."""
-    target.copy_(piece.view(target.shape))
+    """Put a piece into its place in a tensor of whole images, where it is not there already."""
+    if piece.data_ptr() != target.data_ptr():
+        target.copy_(piece.view(target.shape))
 
 
 def _places(logits: Tensor) -> Iterator[tuple[slice, slice]]:
@@ -146,8 +150,9 @@ def _places(logits: Tensor) -> Iterator[tuple[slice, slice]]:
     if logits.device.type != "cpu":
         yield slice(0, n), slice(0, h)
         return
-    images = max(1, PIECE // (c * h * w))
-    rows = h if images > 1 else max(1, min(h, PIECE // (c * w)))
+    room = min(PIECE // c, PIXELS)
+    images = max(1, room // (h * w))
+    rows = h if images > 1 else max(1, min(h, room // w))
     for first in range(0, n, images):
         for top in range(0, h, rows):
             yield slice(first, first + images), slice(top, top + rows)
@@ -156,17 +161,8 @@ def _places(logits: Tensor) -> Iterator[tuple[slice, slice]]:
 def _piece(
     logits: Tensor, labels: Tensor, weights: Tensor | None, images: slice, rows: slice
 ) -> tuple[Tensor, Pixels]:
-    """Logits (k, c, m) of a piece, and its pixels.
-
-    The void mask is None where it is known that no pixel is void; a GPU would have to be waited
-    for.
-    """
-    x = logits[images, :, rows].flatten(2)
+    """Logits (k, c, m) of a piece, and its pixels."""
     label = labels[images, rows].flatten(1)
-    weight = None
-    if weights is not None:
-        weight = weights[images, rows].flatten(1).to(sum_type(logits))
-    if label.device.type == "cpu" and label.max() < IGNORE_INDEX:
-        return x, Pixels(label.long(), None, weight)
-    void = label == IGNORE_INDEX
-    return x, Pixels(label.masked_fill(void, 0).long(), void, weight)
+    weight = None if weights is None else weights[images, rows].flatten(1)
+    pixels = Pixels.of(label, weight, sum_type(logits), binary=logits.shape[1] == 1)
+    return logits[images, :, rows].flatten(2), pixels

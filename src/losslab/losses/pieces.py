@@ -12,18 +12,46 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from losslab.constants import IGNORE_INDEX
 from losslab.losses.curves import Curve
+
+BITS = {torch.float32: torch.int32, torch.float64: torch.int64}
+"""Integers of the size of the numbers that sums are made of."""
 
 
 class Pixels(NamedTuple):
     """What is known of the pixels of a piece before the network is asked."""
 
     label: Tensor
-    """Class numbers (k, m), int64, 0 at void pixels."""
-    void: Tensor | None
-    """Void mask (k, m); None where no pixel is void."""
+    """Class numbers (k, m), int64; of a binary task the foreground as 1., in the type of the sums.
+    0 at void pixels.
+    """
+    keep: Tensor | None
+    """All bits set at annotated pixels and none at void ones (k, m), in `BITS`; None where no pixel
+    is void.
+    """
     weight: Tensor | None
     """Weight of each pixel for its own class (k, m); None: not asked for."""
+
+    @classmethod
+    def of(
+        cls, label: Tensor, weight: Tensor | None, kind: torch.dtype, *, binary: bool
+    ) -> "Pixels":
+        """The pixels of labels (k, m) with void as 255, for sums of type `kind`."""
+        weight = None if weight is None else weight.to(kind)
+        label = label.to(kind if binary else torch.int64)
+        keep = None
+        # A GPU would have to be waited for to know that no pixel is void.
+        if label.device.type != "cpu" or label.numel() == 0 or label.max() >= IGNORE_INDEX:
+            # Comparisons whose result is as wide as what they compare are the fast ones.
+            void = torch.eq(label, IGNORE_INDEX, out=torch.empty_like(label))
+            keep = void.sub_(1)
+            if not binary:
+                label = label & keep
+            keep = keep.to(BITS[kind])
+        if binary:
+            label = torch.eq(label, 1, out=torch.empty_like(label))
+        return cls(label, keep, weight)
 
 
 class Slopes(NamedTuple):
@@ -42,98 +70,131 @@ def sum_type(logits: Tensor) -> torch.dtype:
     return torch.float64 if logits.dtype == torch.float64 else torch.float32
 
 
-def probabilities(
-    x: Tensor, label: Tensor, void: Tensor | None, *, with_log: bool
-) -> tuple[Tensor, Tensor | None]:
+def probabilities(x: Tensor, pixels: Pixels, *, with_log: bool) -> tuple[Tensor, Tensor | None]:
     """Softmax of logits x (k, c, m), or sigmoid of a single logit, and log p(true) (k, m); both 0
     at void pixels.
     """
+    label, keep, _ = pixels
     kind = sum_type(x)
+    log_p = None
     if x.shape[1] == 1:
         x = x.to(kind)
-        log_p = logsigmoid(torch.where(label == 1, x[:, 0], -x[:, 0])) if with_log else None
         p = x.sigmoid()
+        if with_log:
+            log_p = logsigmoid(label.mul(2).sub_(1).mul_(x[:, 0]))
     else:
         p = torch.softmax(x, 1, dtype=kind)
-        log_p = _log_at_label(x, p, label) if with_log else None
-    return _clear(p, void), None if log_p is None else _clear(log_p, void)
+        if with_log:
+            log_p = _log_at_label(x, p, label)
+    return _clear(p, keep), None if log_p is None else _clear(log_p, keep)
 
 
-def sums(p: Tensor, pixels: Pixels, curves: Sequence[Curve]) -> tuple[Tensor, ...]:
-    """Predicted, overlap and weighted overlap (k, v, c), labelled pixels and their weight (k, c),
-    annotated pixels (k).
+def sums(p: Tensor, pixels: Pixels, curves: Sequence[Curve]) -> list[Tensor]:
+    """Predicted, overlap and weighted overlap (k, c) of p and of each curve, labelled pixels and
+    their weight (k, c), annotated pixels (k, 1).
     """
-    label, void, weight = pixels
-    views = [p, *(_clear(curve.value(p), void) for curve in curves)]
-    if p.shape[1] == 1:
-        own = label.to(p.dtype)[:, None]  # 0 at void pixels
-        labelled = own.sum(2)
-        masses = [view * own for view in views]
-        weighted = [] if weight is None else [mass * weight[:, None] for mass in masses]
-        weights = labelled if weight is None else (own * weight[:, None]).sum(2)
-        overlap = torch.stack([mass.sum(2) for mass in masses], 1)
-        weighted = [mass.sum(2) for mass in weighted]
+    label, keep, weight = pixels
+    binary = p.shape[1] == 1
+    views = [p, *(_clear(curve.value(p), keep) for curve in curves)]
+    if binary:
+        count, masses = label, [view[:, 0] * label for view in views]
     else:
-        c = p.shape[1]
-        count = _clear(torch.ones_like(label, dtype=p.dtype), void)
-        masses = [_at_label(view, label) for view in views]  # 0 at void pixels, as the views are
-        labelled = weights = _sum_by_class(count, label, c)
-        weighted = []
-        if weight is not None:
-            weights = _sum_by_class(_clear(weight.clone(), void), label, c)
-            weighted = [_sum_by_class(mass * weight, label, c) for mass in masses]
-        overlap = torch.stack([_sum_by_class(mass, label, c) for mass in masses], 1)
-    annotated = (label.new_tensor(label.shape[1]) if void is None else (~void).sum(1)).to(p.dtype)
-    return (
-        torch.stack([view.sum(2) for view in views], 1),
-        overlap,
-        torch.stack(weighted, 1) if weighted else p.new_zeros((len(p), 0, p.shape[1])),
-        labelled,
-        weights,
-        annotated.expand(len(p)),
-    )
+        count = _clear(torch.ones_like(label, dtype=p.dtype), keep)
+        masses = [_at_label(view, label) for view in views]
+
+    def by_class(values: Tensor) -> Tensor:
+        # Values are 0 at void pixels; in the binary task, at the background's too.
+        return values.sum(1, keepdim=True) if binary else _sum_by_class(values, label, p.shape[1])
+
+    parts = [view.sum(2) for view in views] + [by_class(mass) for mass in masses]
+    labelled = by_class(count)
+    weights = labelled
+    if weight is not None:
+        parts += [by_class(mass.mul_(weight)) for mass in masses]
+        weights = by_class(_clear(weight * count, keep))
+    if not binary:
+        annotated = labelled.sum(1, keepdim=True)
+    elif keep is None:
+        annotated = labelled.new_full((len(p), 1), p.shape[2])
+    else:
+        annotated = -keep.sum(1, keepdim=True, dtype=p.dtype)  # all bits set is -1
+    return [*parts, labelled, weights, annotated]
 
 
 def gradient(
     p: Tensor, pixels: Pixels, curves: Sequence[Curve], slopes: Slopes, slope: Tensor | None
 ) -> Tensor:
-    """The gradient (k, c, m) by the logits; `slope` (k, m) or (k, 1) is the gradient by log
-    p(true).
+    """The gradient (k, c, m) by the logits, written over p; `slope` (k, m) or (k, 1) is the
+    gradient by log p(true).
     """
-    label, void, weight = pixels
-    binary = p.shape[1] == 1
+    return (_sigmoid_gradient if p.shape[1] == 1 else _softmax_gradient)(
+        p, pixels, curves, slopes, slope
+    )
+
+
+def _softmax_gradient(
+    p: Tensor, pixels: Pixels, curves: Sequence[Curve], slopes: Slopes, slope: Tensor | None
+) -> Tensor:
+    label, keep, weight = pixels
+
+    def own_slope(view: int) -> Tensor:
+        own = slopes.overlap[:, view].gather(1, label)
+        if weight is not None:
+            own.addcmul_(weight, slopes.weighted[:, view].gather(1, label))
+        return own
+
     # Per class and pixel, the gradient by p whatever the label; then what the label's own class
     # gets beyond it.
-    shared = slopes.predicted[:, 0, :, None]
-    own = _own_slope(slopes, 0, label, weight, binary=binary)
+    shared, own = slopes.predicted[:, 0, :, None], own_slope(0)
     for view, curve in enumerate(curves, start=1):
         steepness = curve.slope(p)
-        if steepness is None:
-            continue
-        at_label = steepness[:, 0] if binary else _at_label(steepness, label)
-        own = own + at_label * _own_slope(slopes, view, label, weight, binary=binary)
-        # In two passes: torch.addcmul over broadcast rows takes four times as long.
-        shared = steepness.mul_(slopes.predicted[:, view, :, None]).add_(shared)
-    if binary:
-        p = p[:, 0]
-        by_logit = own.mul_(label).add_(shared[:, 0]).mul_(p).mul_(1 - p)
-        if slope is not None:
-            by_logit += slope * (label.to(p.dtype) - p)  # d log p(true) / dx = y - p
-        return _clear(by_logit, void)[:, None]
-    own = own.mul_(_at_label(p, label))
+        if steepness is not None:
+            own.addcmul_(_at_label(steepness, label), own_slope(view))
+            shared = steepness.mul_(slopes.predicted[:, view, :, None]).add_(shared)
+    own *= _at_label(p, label)
     if slope is not None:
-        own += slope
-    _clear(own, void)
-    mean = (shared * p).sum(1, keepdim=True) if curves else torch.bmm(shared.mT, p)
-    # p is 0 at void pixels, so the product is 0 there as well.
-    by_logit = (shared - mean.add_(own[:, None])).mul_(p)
-    return by_logit.scatter_add_(1, label[:, None], own[:, None])
+        own = _clear(own.add_(slope), keep)
+    # p is 0 at void pixels, so the products are 0 there as well.
+    if shared.shape[2] == p.shape[2]:
+        by_logit = shared.mul_(p)
+        mean = by_logit.sum(1, keepdim=True).add_(own[:, None])
+        torch.addcmul(by_logit, p, mean, value=-1, out=p)
+    else:
+        mean = torch.bmm(shared.mT, p).add_(own[:, None])
+        p.mul_(torch.sub(shared, mean, out=torch.empty_like(p)))
+    return p.scatter_add_(1, label[:, None], own[:, None])
 
 
-def surprise(log_p: Tensor | None, gammas: Sequence[float]) -> Tensor | float:
+def _sigmoid_gradient(
+    p: Tensor, pixels: Pixels, curves: Sequence[Curve], slopes: Slopes, slope: Tensor | None
+) -> Tensor:
+    label, _, weight = pixels
+    of_foreground = None if weight is None else weight * label
+    q = p[:, 0]
+
+    def by_value(view: int) -> Tensor:
+        by_value = label.mul(slopes.overlap[:, view]).add_(slopes.predicted[:, view])
+        if of_foreground is not None:
+            by_value += of_foreground * slopes.weighted[:, view]
+        return by_value
+
+    by_p = by_value(0)
+    for view, curve in enumerate(curves, start=1):
+        steepness = curve.slope(q)
+        if steepness is not None:
+            by_p.addcmul_(steepness, by_value(view))
+    # p and label are 0 at void pixels, so the products with them are 0 there as well.
+    by_p.addcmul_(by_p, q, value=-1)  # dp / dx = p (1 - p)
+    if slope is None:
+        q *= by_p
+    else:
+        residual = label - q  # d log p(true) / dx
+        q.mul_(by_p).addcmul_(residual, slope)
+    return p
+
+
+def surprise(log_p: Tensor, gammas: Sequence[float]) -> Tensor:
     """Σ -(1 - p)^g log p over the pixels, p = p(true), for each g: (k, number of gammas)."""
-    if log_p is None:
-        return 0.0
     parts = [
         (log_p if gamma == 0 else _miss(log_p, gamma).pow_(gamma).mul_(log_p)).sum(1)
         for gamma in gammas
@@ -162,20 +223,6 @@ def surprise_slope(
     return slope
 
 
-def _own_slope(
-    slopes: Slopes, view: int, label: Tensor, weight: Tensor | None, *, binary: bool
-) -> Tensor:
-    """Gradient (k, m), a new tensor, by a curve's value at each pixel's own class, beyond the
-    predicted sum's.
-    """
-    overlap = slopes.overlap[:, view]
-    own = overlap.expand(label.shape).clone() if binary else overlap.gather(1, label)
-    if weight is not None:
-        weighted = slopes.weighted[:, view]
-        own += weight * (weighted if binary else weighted.gather(1, label))
-    return own
-
-
 def _log_at_label(x: Tensor, p: Tensor, label: Tensor) -> Tensor:
     """log p(true) (k, m) of softmax probabilities, exact also where p(true) underflows to 0."""
     mass = _at_label(p, label)
@@ -194,11 +241,14 @@ def _miss(log_p: Tensor, gamma: float) -> Tensor:
     return miss.clamp_(min=torch.finfo(log_p.dtype).tiny)
 
 
-def _clear(values: Tensor, void: Tensor | None) -> Tensor:
+def _clear(values: Tensor, keep: Tensor | None) -> Tensor:
     """The values (k, m) or (k, c, m) themselves, set to 0 at void pixels."""
-    if void is None:
-        return values
-    return values.masked_fill_(void if values.ndim == 2 else void[:, None], 0)
+    if keep is not None:
+        # Makes 0 of NaN too; masked_fill, whose mask has another size, takes ten times as long on
+        # a CPU.
+        bits = values.view(keep.dtype)
+        bits &= keep if values.ndim == 2 else keep[:, None]
+    return values
 
 
 def _at_label(values: Tensor, label: Tensor) -> Tensor:
