@@ -8,6 +8,7 @@ import pytest
 
 from losslab import cli
 from losslab.bench.losses import COLUMNS
+from losslab.bench.training import SECTIONS
 
 
 @pytest.fixture
@@ -51,6 +52,23 @@ def test_a_tiny_benchmark_writes_both_files(call, tmp_path: Path) -> None:
     assert "| dice " in text
 
 
+def test_steps_of_training_are_compared_and_cut_into_parts(call, tmp_path: Path) -> None:
+    words = "--size 32 32 --batch-size 2 --classes 3 --steps 1 --threads 1 --output out"
+    code, _, _ = call(
+        "train", *words.split(), "--device", "cpu", "--loss", "dice", "--loss", "distance"
+    )
+    assert code == 0
+    table = pd.read_csv(tmp_path / "out" / "train.csv").set_index("loss")
+    assert {"dice", "distance", "cross_entropy"} < set(table.index)
+    shares = table.loc["distance", [f"share_{name}" for name in SECTIONS]]
+    assert shares.sum() == pytest.approx(1, abs=0.01)
+    assert (shares > 0).all()
+    assert table.loc["cross_entropy", "ratio"] == 1
+    bare = table.iloc[1]
+    assert bare["share_loss"] == 0
+    assert "asked on a CPU" in (tmp_path / "out" / "train.md").read_text()
+
+
 def test_without_peers_there_are_none(call) -> None:
     words = "--shape 1,1,8,8 --processes 1 --repeats 1 --no-peers --device cpu --loss dice"
     code, out, _ = call("losses", *words.split())
@@ -67,6 +85,9 @@ def test_without_peers_there_are_none(call) -> None:
         (("losses", "--layout", "last"), "unknown layout 'last': one of contiguous"),
         (("losses", "--dtype", "float8"), "unknown dtype 'float8': one of float32"),
         (("losses", "--device", "tpu"), "device: 'tpu'"),
+        (("train", "--loss", "dize"), "unknown loss 'dize'"),
+        (("train", "--encoder", "resnet1"), "resnet1"),
+        (("train", "--precision", "fp8"), "unknown precision 'fp8': one of fp32"),
     ],
 )
 def test_errors_are_one_line(call, words: tuple[str, ...], message: str) -> None:

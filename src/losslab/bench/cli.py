@@ -78,6 +78,51 @@ def losses(
     typer.echo(f"wrote {output / 'losses.csv'} and {output / 'losses.md'}")
 
 
+@bench_app.command()
+def train(
+    loss: LossOption = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each loss, after one more.")] = 6,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in a batch.")] = 8,
+    classes: Annotated[int, typer.Option(min=2, max=255, help="Number of classes.")] = 19,
+    size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (256, 256),
+    encoder: Annotated[str, typer.Option(help="Encoder of the U-Net.")] = "mobilenet_v2",
+    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16.")] = "fp32",
+    device: Device = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; default: one a core.")
+    ] = None,
+    output: Output = None,
+) -> None:
+    """Time of a whole training step with each loss, in units of the step with cross-entropy."""
+    from losslab.bench.report import machine, training_text, verdict, write_report
+    from losslab.bench.training import Setting, bench_training
+    from losslab.losses import LOSSES, canonical
+    from losslab.models import check_model
+    from losslab.study.run import available_cores
+    from losslab.training.device import PRECISIONS, choose_device
+
+    where = choose_device(device)
+    if precision not in PRECISIONS:
+        raise SpecError(unknown("precision", precision, PRECISIONS))
+    check_model("unet", encoder=encoder, options={})
+    expressions = tuple(canonical(text) for text in loss) if loss else tuple(LOSSES)
+    setting = Setting(expressions, steps, batch_size, classes, size, encoder, precision, str(where))
+    threads = threads or available_cores()
+    table = bench_training(setting, threads=threads)
+    facts = machine(where, threads)
+    what = (
+        f"U-Net with {encoder}, {batch_size} pictures of {size[0]} x {size[1]} pixels a step, "
+        f"{classes} classes, {precision}."
+    )
+    text = training_text(table, facts, what)
+    if output is None:
+        typer.echo(text)
+        return
+    write_report(output, "train", table, facts, text)
+    typer.echo(verdict(table))
+    typer.echo(f"wrote {output / 'train.csv'} and {output / 'train.md'}")
+
+
 def _dtypes(device: str) -> tuple[str, ...]:
     """What networks give out there: on a GPU they mostly run in mixed precision."""
     return ("float32", "bfloat16") if device == "cuda" else ("float32",)

@@ -11,6 +11,8 @@ import torch
 
 import losslab
 from losslab.analysis.tables import markdown_table
+from losslab.bench.targets import LOOP_SHARE
+from losslab.bench.training import BASELINE, SECTIONS
 from losslab.files import write_atomically
 from losslab.losses.peers import installed
 from losslab.training.device import describe_machine, pin_allocator
@@ -72,12 +74,7 @@ def show_losses(table: pd.DataFrame) -> pd.DataFrame:
             "loss": table["loss"],
             "library": table["library"],
             "ms": [f"{value:.3g}" for value in table["milliseconds"]],
-            "× cross-entropy": [
-                f"{a:.2f} ({b:.2f}–{c:.2f})"
-                for a, b, c in zip(
-                    table["ratio"], table["ratio_low"], table["ratio_high"], strict=True
-                )
-            ],
+            "× cross-entropy": _with_range(table),
             "× floor": [f"{value:.1f}" for value in table["times_floor"]],
             "memory": [_number(value) for value in table["memory"]],
             "resident": [_number(value) for value in table["resident"]],
@@ -88,6 +85,49 @@ def show_losses(table: pd.DataFrame) -> pd.DataFrame:
         shown["target"] = [_target(row) for row in table.to_dict("records")]
         shown["met"] = ["–" if pd.isna(value) else value for value in table["met"]]
     return shown
+
+
+def training_text(table: pd.DataFrame, facts: dict[str, Any], what: str) -> str:
+    """The report of `losslab bench train`."""
+    base = table[table["loss"] == BASELINE].iloc[0]
+    loop = sum(base[f"share_{name}"] for name in ("data", "augmentation", "loss"))
+    parts = [
+        "# What a loss costs within a training step",
+        f"{what} Every loss trains a network of its own from the same weights; they take turns, a "
+        "step each. Time is in units of the step with torch's cross-entropy: the median over the "
+        "rounds, its quartiles in brackets. By parts: what the ratio would be if data, "
+        "augmentation and loss alone took other times; what differs beyond that is noise. The "
+        "parts are shares of the loss's own step; the loss's holds its own backward pass.",
+        _list(facts),
+        markdown_table(show_training(table)),
+        f"All but the network's passes and the optimiser takes {100 * loop:.1f} % of the step with "
+        f"cross-entropy (asked on a CPU: at most {100 * LOOP_SHARE:.0f} %).",
+        verdict(table),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def show_training(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of steps for people."""
+    shown = pd.DataFrame(
+        {
+            "loss": table["loss"],
+            "library": table["library"],
+            "ms": [f"{value:.4g}" for value in table["milliseconds"]],
+            "× cross-entropy": _with_range(table),
+            "by parts": [_number(value) for value in table["ratio_by_parts"]],
+        }
+    )
+    for name in SECTIONS:
+        shown[f"{name}, %"] = [f"{100 * value:.1f}" for value in table[f"share_{name}"]]
+    shown["target"] = ["–" if pd.isna(value) else f"{value:g}" for value in table["target"]]
+    shown["met"] = ["–" if pd.isna(value) else value for value in table["met"]]
+    return shown
+
+
+def _with_range(table: pd.DataFrame) -> list[str]:
+    triples = zip(table["ratio"], table["ratio_low"], table["ratio_high"], strict=True)
+    return [f"{ratio:.2f} ({low:.2f}–{high:.2f})" for ratio, low, high in triples]
 
 
 def verdict(table: pd.DataFrame) -> str:

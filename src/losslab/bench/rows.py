@@ -14,7 +14,7 @@ from losslab.bench.timing import Call
 from losslab.constants import IGNORE_INDEX
 from losslab.losses import LOSSES, EdgeNet, build_loss, label_maps_of, needs_edge_net, parse
 from losslab.losses.label_maps import label_map
-from losslab.losses.peers import peers
+from losslab.losses.peers import Peer, peers
 
 OURS, TORCH, NAIVE = "losslab", "torch", "naive"
 
@@ -78,7 +78,20 @@ def rows(inputs: Inputs, losses: Sequence[str], *, with_peers: bool) -> Iterator
     if with_peers:
         for peer in peers().values():
             if peer.counterpart in names:
-                yield Row(peer.name, peer.library, _of(inputs, peer.build(inputs.num_classes)))
+                yield _peer(inputs, peer)
+
+
+def _peer(inputs: Inputs, peer: Peer) -> Row:
+    """The peer as it comes; where it stops at void pixels, with those given as background."""
+    loss = peer.build(inputs.num_classes)
+    few = Inputs(inputs.logits.detach()[:1], inputs.labels[:1])
+    name = peer.name
+    try:
+        loss(*few)
+    except Exception:
+        inputs = inputs._replace(labels=inputs.labels.masked_fill(inputs.labels == IGNORE_INDEX, 0))
+        name = f"{name}, void as background"
+    return Row(name, peer.library, _of(inputs, loss))
 
 
 def _through(inputs: Inputs, forward: Callable[[], Tensor]) -> Call:

@@ -64,3 +64,17 @@ def target(row: str, shape: str, *, device: str, dtype: str, layout: str) -> Tar
 def reference(row: str) -> str:
     """The row in units of which the ratio of this one is bounded; "" stands for the baseline."""
     return ARITHMETIC if row == "semeda" else ""
+
+
+STEP_OF_REGION = (*REGION, "jaccard_distance")
+
+
+def step_target(loss: str, *, device: str) -> float | None:
+    """What a training step may cost in units of the step with cross-entropy; None: no bound."""
+    if loss == "semeda":
+        return 1.25 if device == "cpu" else 1.03
+    return 1.03 if loss in STEP_OF_REGION else None
+
+
+LOOP_SHARE = 0.05
+"""Of a step on a CPU with cross-entropy: all but the network's two passes and the optimiser."""
