@@ -52,6 +52,25 @@ def test_a_slow_call_takes_part_in_fewer_rounds_but_in_one_at_least() -> None:
     assert len(samples["snail"]) == 1
 
 
+def test_a_call_that_fails_is_an_error_or_left_out_as_wished() -> None:
+    def fail() -> None:
+        raise RuntimeError("a reason")
+
+    calls = {"base": lambda: spin(1), "broken": fail}
+    with pytest.raises(RuntimeError, match="a reason"):
+        interleave(calls, baseline="base", repeats=2, device=CPU)
+    errors: list[str] = []
+    samples = interleave(
+        calls,
+        baseline="base",
+        repeats=2,
+        device=CPU,
+        failed=lambda name, error: errors.append(f"{name}: {error}"),
+    )
+    assert errors == ["broken: a reason"]
+    assert list(samples) == ["base"]
+
+
 def test_twice_the_work_has_a_ratio_well_above_one() -> None:
     calls = {"once": lambda: spin(3), "twice": lambda: spin(6)}
     samples = interleave(calls, baseline="once", repeats=9, device=CPU)

@@ -114,31 +114,27 @@ def measure(setting: Setting, *, seed: int = 0, memory: bool = True) -> Costs:
         device=device,
     )
     base = baseline(inputs)
-    kept, notes = _working([base, *rows(inputs, setting.losses, with_peers=setting.peers)])
-    calls = {row.key: row.call for row in kept}
+    kept = {row.key: row for row in (base, *rows(inputs, setting.losses, with_peers=setting.peers))}
+    notes = []
+
+    def left_out(key: str, error: Exception) -> None:
+        row = kept.pop(key)
+        if row.library == OURS:
+            raise error
+        notes.append(f"{row.library} {row.loss} is left out: {brief(error)}.")
+
     samples = interleave(
-        calls, baseline=base.key, repeats=setting.repeats, device=device, seed=seed
+        {key: row.call for key, row in kept.items()},
+        baseline=base.key,
+        repeats=setting.repeats,
+        device=device,
+        seed=seed,
+        failed=left_out,
     )
     timings = summary(samples, base.key)
-    peaks = {row.key: _peaks(row, inputs) if memory else (None, None) for row in kept}
-    return Costs(
-        [Cost(row.loss, row.library, timings[row.key], *peaks[row.key]) for row in kept], notes
-    )
-
-
-def _working(candidates: Sequence[Row]) -> tuple[list[Row], list[str]]:
-    """Those rows that other libraries can compute at all on this batch."""
-    kept, notes = [], []
-    for row in candidates:
-        try:
-            row.call()
-        except Exception as error:
-            if row.library == OURS:
-                raise
-            notes.append(f"{row.library} {row.loss} is left out: {brief(error)}.")
-        else:
-            kept.append(row)
-    return kept, notes
+    peaks = {key: _peaks(row, inputs) if memory else (None, None) for key, row in kept.items()}
+    costs = [Cost(row.loss, row.library, timings[key], *peaks[key]) for key, row in kept.items()]
+    return Costs(costs, notes)
 
 
 def _peaks(row: Row, inputs: Inputs) -> tuple[float, float | None]:

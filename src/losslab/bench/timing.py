@@ -23,6 +23,9 @@ Call = Callable[[], object]
 SLOW = 4.0
 """A call that takes longer than so many baselines takes part in fewer rounds."""
 
+SLOWEST = 20.0
+"""One that takes longer than so many is called once: what warms up is lost in it."""
+
 QUEUED = 10
 """Calls between two looks at a GPU's clock: it works while Python prepares the next one."""
 
@@ -80,16 +83,37 @@ def interleave(
     repeats: int,
     device: torch.device,
     seed: int = 0,
+    failed: Callable[[str, Exception], object] | None = None,
 ) -> dict[str, list[Sample]]:
     """The samples of each call, one a round; in every round the calls take turns in a new random
     order.
 
     Every call warms up first. One that is slower than `SLOW` baselines takes part in the first
-    rounds only, so that it costs no more time than one at that limit, but in one round at least.
+    rounds only, so that it costs no more time than one at that limit, but in one round at least; of
+    one that is slower than `SLOWEST` the first call is the only sample. A call that raises an
+    error when it warms up is left out where `failed` takes its name and the error.
     """
-    rounds = _rounds(calls, baseline, repeats, device)
+    base = min(take_time(calls[baseline], device).milliseconds for _ in range(3))
     samples: dict[str, list[Sample]] = {name: [] for name in calls}
-    order, chance = list(calls), random.Random(seed)
+    rounds = dict.fromkeys(calls, repeats)
+    for name, call in calls.items():
+        try:
+            first = take_time(call, device)
+        except Exception as error:
+            if failed is None:
+                raise
+            failed(name, error)
+            del samples[name]
+            continue
+        cost = first.milliseconds / base
+        if cost > SLOWEST:
+            samples[name].append(first)
+            rounds[name] = 0
+        elif cost > SLOW:
+            cost = take_time(call, device).milliseconds / base  # the first call may be slow itself
+            rounds[name] = min(repeats, max(1, round(repeats * SLOW / cost)))
+    rounds[baseline] = repeats
+    order, chance = list(samples), random.Random(seed)
     gc.collect()
     gc.disable()
     try:
@@ -101,21 +125,6 @@ def interleave(
     finally:
         gc.enable()
     return samples
-
-
-def _rounds(
-    calls: Mapping[str, Call], baseline: str, repeats: int, device: torch.device
-) -> dict[str, int]:
-    """Warm every call up, and say in how many rounds it takes part."""
-    limit = SLOW * min(take_time(calls[baseline], device).milliseconds for _ in range(3))
-    rounds = {}
-    for name, call in calls.items():
-        cost = take_time(call, device).milliseconds
-        if cost > limit / 2:  # the first call of all may be slow by itself
-            cost = min(cost, take_time(call, device).milliseconds) if cost < 5 * limit else cost
-        rounds[name] = repeats if cost <= limit else max(1, round(repeats * limit / cost))
-    rounds[baseline] = repeats
-    return rounds
 
 
 def summary(samples: Mapping[str, Sequence[Sample]], baseline: str) -> dict[str, Timing]:
