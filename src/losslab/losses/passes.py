@@ -18,7 +18,14 @@ from losslab.losses.curves import Curve
 from losslab.losses.pieces import Pixels, Slopes, sum_type
 
 PIECE = 640_000
-"""Logits in one piece on a CPU: its probabilities (2.5 MB in float32) stay in the cache."""
+"""Logits in one piece on a CPU, for each thread: its probabilities (2.5 MB in float32) stay in the
+cache.
+"""
+
+PIECES = 11
+"""Least number of pieces of that size or larger, so that what is made of a piece takes little
+memory beside the logits.
+"""
 
 PIXELS = 2**17
 """Pixels in one piece at most: there are several numbers for each of them, beside its logits."""
@@ -150,7 +157,9 @@ def _places(logits: Tensor) -> Iterator[tuple[slice, slice]]:
     if logits.device.type != "cpu":
         yield slice(0, n), slice(0, h)
         return
-    room = min(PIECE // c, PIXELS)
+    threads = torch.get_num_threads()
+    largest = max(PIECE, min(PIECE * threads, logits.numel() // PIECES))
+    room = min(largest // c, PIXELS)
     images = max(1, room // (h * w))
     rows = h if images > 1 else max(1, min(h, room // w))
     for first in range(0, n, images):
