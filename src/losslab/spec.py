@@ -189,5 +189,6 @@ def _explain(error: ValidationError, names: list[str]) -> str:
         if finding["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
             lines.append(unknown("field", field, names))
         else:
-            lines.append(f"{'.'.join(place)}: {finding['msg']}, got {finding['input']!r}")
+            rule = "a list, such as [64, 64]" if finding["type"] == "tuple_type" else finding["msg"]
+            lines.append(f"{'.'.join(place)}: {rule}, got {finding['input']!r}")
     return "; ".join(dict.fromkeys(lines))

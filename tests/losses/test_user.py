@@ -6,7 +6,7 @@ import textwrap
 import pytest
 import torch
 
-from losslab.errors import SpecError
+from losslab.errors import DataError, SpecError
 from losslab.losses import build_loss, canonical, dice, source_digests, user_losses
 from tests.losses.cases import random_case
 
@@ -69,7 +69,7 @@ def test_an_instance_of_a_module_is_a_loss_too(module):
     [
         ("no_such_module_at_all:mine", "cannot be imported (ModuleNotFoundError"),
         ("{module}:log_dize", "unknown function 'log_dize'"),
-        ("{module}:log_dize", "did you mean 'log_dice'"),
+        ("{module}:log_dize", "one of log_dice, takes_three, Mine, ready (did you mean 'log_dice'?)"),
         ("{module}:takes_three", "takes logits and labels and otherwise only keyword options"),
         ("{module}:Mine", "is a class; make an instance"),
         ("{module}:number", "a function of logits and labels, got 3"),
@@ -98,6 +98,25 @@ def test_a_callable_is_an_objective():
     assert build_loss(lambda x, y: x.mean(), 3)(logits, labels) == logits.mean()
     both = build_loss("ce + 2*mine", 3, losses={"mine": half_mean}).terms(logits, labels)
     assert both["2*mine"] == logits.mean()
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda logits, labels: logits.mean(1), "returned shape (3, 7, 5); a loss returns one"),
+        (lambda logits, labels: 0.5, "returned 0.5; a loss returns one number as a tensor"),
+        (lambda logits, labels: logits.detach().mean(), "no gradient by the logits"),
+    ],
+)
+def test_what_a_loss_cannot_return_is_named(function, words):
+    logits, labels = random_case(3)
+    with pytest.raises(DataError, match=re.escape(words)):
+        build_loss("ce + mine", 3, losses={"mine": function})(logits.requires_grad_(), labels)
+
+
+def test_a_default_makes_a_parameter_no_less_a_place_for_the_labels():
+    logits, labels = random_case(3)
+    assert build_loss(lambda x, y=None: x.mean(), 3)(logits, labels) == logits.mean()
 
 
 def test_a_module_with_tensors_moves_with_the_objective():

@@ -201,7 +201,7 @@ class _Reader:
             case ast.Tuple(elements):
                 return tuple(self._value(element) for element in elements)
         raise self._error(
-            node, "an option's value is a number, a text, True, False or a tuple of these"
+            node, "an option's value to be a number, a text, True, False or a tuple of these"
         )
 
     def _is_number(self, node: ast.expr) -> bool:

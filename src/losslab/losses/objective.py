@@ -162,7 +162,9 @@ class Objective(nn.Module):
                 values[name] = weight * formula(sums)
         for name, weight, function, map_name in self._alone:
             given: dict[str, Any] = {} if map_name is None else {"label_map": maps[map_name]}
-            values[name] = weight * function(logits, labels, **given)
+            value = function(logits, labels, **given)
+            _check_value(value, name, learns=torch.is_grad_enabled() and logits.requires_grad)
+            values[name] = weight * value
         return {name: values[name] for name in self.names}
 
     def extra_repr(self) -> str:
@@ -214,6 +216,21 @@ def _checked_net(edge_net: EdgeNet | None, term: Term, num_classes: int) -> Edge
             f"edge_net: trained for {edge_net.num_classes} classes, the loss is for {num_classes}"
         )
     return edge_net
+
+
+def _check_value(value: Any, name: str, *, learns: bool) -> None:
+    """Raise `DataError` unless a user's loss returned a scalar that the network can learn from."""
+    if not isinstance(value, Tensor) or value.ndim:
+        what = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)[:60]
+        raise DataError(
+            f"loss {name!r} returned {what}; a loss returns one number as a tensor without "
+            "dimensions, such as a mean over pixels"
+        )
+    if learns and not value.requires_grad:
+        raise DataError(
+            f"loss {name!r} returned a value that has no gradient by the logits; compute it from "
+            "them with torch alone, and detach nothing on the way"
+        )
 
 
 def check_labels(labels: Tensor, num_classes: int) -> None:

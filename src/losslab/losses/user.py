@@ -43,7 +43,9 @@ def user_loss(path: str) -> Loss:
         ) from error
     if not hasattr(module, name):
         functions = [
-            key for key, value in vars(module).items() if callable(value) and key[0] != "_"
+            key
+            for key, value in vars(module).items()
+            if callable(value) and getattr(value, "__module__", "") == module_name
         ]
         raise SpecError(f"loss: {path!r}: {unknown('function', name, functions)}")
     return checked_loss(path, getattr(module, name))
@@ -60,11 +62,10 @@ def checked_loss(name: str, given: Any) -> Loss:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # written in C
         return Loss(function)
-    required = [p for p in parameters if p.default is p.empty]
-    positional = [p for p in required if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    several = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    keywords = [p.name for p in required if p.kind is p.KEYWORD_ONLY and p.name not in RESOURCES]
-    if len(positional) > 2 or keywords or (len(positional) < 2 and not several):
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    takes_two = len(positional) >= 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in RESOURCES]
+    if not takes_two or any(p.default is p.empty for p in (*positional[2:], *keywords)):
         raise SpecError(
             f"loss: {name!r}: takes logits and labels and otherwise only keyword options with "
             f"defaults, not {inspect.signature(function)}"
@@ -73,9 +74,16 @@ def checked_loss(name: str, given: Any) -> Loss:
 
 
 def source_digest(path: str) -> str:
-    """SHA-256 of the file that a user's loss is written in."""
-    user_loss(path)
-    file = getattr(sys.modules[path.partition(":")[0]], "__file__", None)
+    """SHA-256 of the file that a user's loss is written in, "built-in" for one without a file.
+
+    What that file imports is not looked at.
+    """
+    function = inspect.unwrap(user_loss(path).function)
+    written = function if inspect.isroutine(function) else type(function)
+    try:
+        file = inspect.getsourcefile(written)
+    except TypeError:
+        file = None
     return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else "built-in"
 
 
