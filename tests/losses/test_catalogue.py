@@ -137,7 +137,7 @@ def test_the_memory_layout_of_the_logits_changes_nothing(expression, num_classes
         torch.testing.assert_close(other_gradient, gradient)
 
 
-@pytest.mark.parametrize("kind", [torch.uint8, torch.int32, torch.int64])
+@pytest.mark.parametrize("kind", [torch.uint8, torch.uint16, torch.int32, torch.int64])
 def test_labels_of_any_integer_type_mean_the_same(kind):
     logits, labels = random_case(5)
     for expression in NAMES:

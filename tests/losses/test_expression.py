@@ -63,7 +63,7 @@ def test_the_canonical_spelling_means_the_same(weights, gamma):
         ("focal(one_vs_all=1)", "option 'one_vs_all' of 'focal'"),
         ("dice(1)", "by name"),
         ("dice(**{})", "by name"),
-        ("dice(per=batch)", "a number, a text, True, False or a tuple"),
+        ("dice(per=batch)", "a number, a text, True, False, None or a tuple"),
         ("0*ce", "not 0"),
         ("1e999*ce", "finite"),
         ("True*ce", "number*loss"),

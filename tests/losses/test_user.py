@@ -21,8 +21,22 @@ def takes_three(logits, labels, weights):
     return logits.sum()
 
 class Mine(torch.nn.Module):
-    def forward(self, logits, labels):
-        return logits.mean()
+    def forward(self, logits, labels, scale: float = 1.0):
+        return scale * logits.mean()
+
+class Learning(Mine):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+
+def needs_net(logits, labels, *, edge_net):
+    return logits.mean()
+
+def odd(logits, labels, *, centre: torch.Tensor = torch.zeros(3), sides: list[float] = [], mode=1,
+        limit: float | None = None):
+    return logits.mean() * (10 if mode is True else 1)
+
+learning = Learning()
 
 ready = Mine()
 number = 3
@@ -62,6 +76,24 @@ def test_its_options_are_those_of_its_signature(module):
 def test_an_instance_of_a_module_is_a_loss_too(module):
     logits, labels = random_case(3)
     assert build_loss(f"{module}:ready", 3)(logits, labels) == logits.mean()
+    scaled = build_loss(f"{module}:ready(scale=3)", 3)(logits, labels)
+    assert float(scaled) == pytest.approx(3 * float(logits.mean()))
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("centre=(1, 2, 3)", "(centre=(1, 2, 3))"),
+        ("sides=(1., 2.)", "(sides=(1, 2))"),
+        ("mode=True", "(mode=True)"),
+        ("mode=1.0", ""),
+        ("limit=None", ""),
+        ("limit=0.5", "(limit=0.5)"),
+    ],
+)
+def test_options_of_any_type_are_read(module, given, kept):
+    text = f"{module}:odd({given})"
+    assert canonical(text) == f"{module}:odd{kept}"
 
 
 @pytest.mark.parametrize(
@@ -69,9 +101,14 @@ def test_an_instance_of_a_module_is_a_loss_too(module):
     [
         ("no_such_module_at_all:mine", "cannot be imported (ModuleNotFoundError"),
         ("{module}:log_dize", "unknown function 'log_dize'"),
-        ("{module}:log_dize", "one of log_dice, takes_three, Mine, ready (did you mean 'log_dice'?)"),
+        (
+            "{module}:log_dize",
+            "one of log_dice, takes_three, Mine, Learning, needs_net, odd, ",
+        ),
         ("{module}:takes_three", "takes logits and labels and otherwise only keyword options"),
         ("{module}:Mine", "is a class; make an instance"),
+        ("{module}:learning", "has parameters that learn"),
+        ("{module}:needs_net", "takes logits and labels and otherwise only keyword options"),
         ("{module}:number", "a function of logits and labels, got 3"),
         ("{module}:log_dice - ce", "cannot read '{module}:log_dice - ce'"),
     ],
@@ -85,6 +122,9 @@ def test_an_error_in_the_users_module_is_quoted(module, tmp_path):
     (tmp_path / "broken_losses.py").write_text("raise RuntimeError('not today')")
     with pytest.raises(SpecError, match="RuntimeError: not today"):
         canonical("broken_losses:mine")
+    (tmp_path / "exiting_losses.py").write_text("raise SystemExit(3)")
+    with pytest.raises(SpecError, match="SystemExit: 3"):
+        canonical("exiting_losses:mine")
 
 
 def test_a_callable_is_an_objective():

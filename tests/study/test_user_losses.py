@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from losslab.study import load_results
 from losslab.study.smoke import SMALLEST
 
 MODULE = """
@@ -51,6 +52,9 @@ def test_a_users_loss_is_run_and_reported_and_a_changed_one_is_noticed(folder: P
     assert LOSS in report
     digest = own[0]["my_own_losses:log_dice"]
     assert f"my_own_losses:log_dice {digest[:12]}" in report
+
+    elsewhere = load_results(folder / "runs")  # here the module cannot be imported
+    assert set(elsewhere["loss"]) == {"ce", LOSS}
 
     again = losslab(folder, "study", "mine.yaml", "--no-report")
     assert again.stdout.count("is done already") == 2

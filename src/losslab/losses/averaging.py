@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,7 +16,7 @@ Per = Literal["batch", "image"]
 Average = Literal["macro", "micro", "sum"]
 Absent = Literal["skip", "zero", "count"]
 Reduction = Literal["mean", "sum"]
-Smooth = Annotated[float | int, Ge(0)]
+Smooth = Annotated[float | int, Ge(0), Le(1e9)]
 
 
 def average_over_regions(

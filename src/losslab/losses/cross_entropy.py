@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from jaxtyping import Float, Integer
 from torch import Tensor
 from torch.nn.functional import logsigmoid
@@ -12,7 +12,7 @@ from losslab.constants import IGNORE_INDEX
 from losslab.losses.pieces import sum_type
 from losslab.losses.region_sums import RegionSums, region_sums
 
-Gamma = Annotated[float | int, Ge(0)]
+Gamma = Annotated[float | int, Ge(0), Le(100)]
 
 
 def ce(logits: Float[Tensor, "n c h w"], labels: Integer[Tensor, "n h w"]) -> Float[Tensor, ""]:

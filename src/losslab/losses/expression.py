@@ -7,19 +7,21 @@ reads it; nothing in it is ever evaluated.
 
 import ast
 import inspect
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
 from losslab.errors import SpecError, unknown
 from losslab.losses import user
 from losslab.losses.presets import PRESETS
-from losslab.losses.registry import LOSSES, RESOURCES, Loss
+from losslab.losses.registry import LOSSES, RESOURCES, Loss, parameters_of
+
+LARGEST_WEIGHT = 1e30
+"""Beyond it a loss would overflow float32."""
 
 EXAMPLE = "'dice + ce', '0.5*focal(gamma=1)'"
 
@@ -132,8 +134,11 @@ class _Reader:
 
     def _scaled(self, weight: float, node: ast.expr) -> list[Term]:
         terms = [Term(weight * term.weight, term.name, term.options) for term in self.terms(node)]
-        if not all(math.isfinite(term.weight) and term.weight != 0 for term in terms):
-            raise self._error(node, f"a weight that is finite and not 0 (here {weight:g})")
+        if not all(0 < abs(term.weight) <= LARGEST_WEIGHT for term in terms):
+            raise self._error(
+                node,
+                f"a weight that is finite, at most {LARGEST_WEIGHT:g}, not 0 (here {weight:g})",
+            )
         return terms
 
     def _known(self, name: str) -> tuple[str, Loss]:
@@ -173,19 +178,24 @@ class _Reader:
         return {
             key: given[key]
             for key, parameter in parameters.items()
-            if key in given and given[key] != parameter.default
+            if key in given and not _is_default(given[key], parameter.default)
         }
 
     def _option(self, name: str, parameter: inspect.Parameter, node: ast.expr) -> Any:
         value = self._value(node)
         if parameter.annotation is parameter.empty or isinstance(parameter.annotation, str):
             return value  # a user's function that says nothing of types, or nothing readable
-        rule = TypeAdapter(
-            parameter.annotation, config=ConfigDict(strict=True, allow_inf_nan=False)
-        )
         try:
-            return rule.validate_python(value)
+            config = ConfigDict(strict=True, allow_inf_nan=False)
+            rule = TypeAdapter(parameter.annotation, config=config)
+        except PydanticUserError:  # a type that says nothing to it, such as Tensor
+            return value
+        try:
+            rule.validate_python(value)
+            return value
         except ValidationError as error:
+            if isinstance(value, tuple) and _fits(rule, list(value)):
+                return value  # a user's function that asks for a list, which has no spelling here
             reason = error.errors()[0]["msg"]
             raise SpecError(
                 f"loss: {self.text!r}: option {parameter.name!r} of {name!r}: {reason}, "
@@ -196,12 +206,12 @@ class _Reader:
         if self._is_number(node):
             return self._number(node)
         match node:
-            case ast.Constant(bool() | str() as value):
+            case ast.Constant(bool() | str() | None as value):
                 return value
             case ast.Tuple(elements):
                 return tuple(self._value(element) for element in elements)
         raise self._error(
-            node, "an option's value to be a number, a text, True, False or a tuple of these"
+            node, "an option's value to be a number, a text, True, False, None or a tuple of these"
         )
 
     def _is_number(self, node: ast.expr) -> bool:
@@ -233,17 +243,32 @@ class _Reader:
 
 def option_parameters(loss: Loss) -> dict[str, inspect.Parameter]:
     """The options of a loss by name: its function's keyword parameters but for the resources."""
-    try:
-        parameters = inspect.signature(loss.function).parameters.values()
-    except (TypeError, ValueError):  # written in C
-        return {}
+    positional = parameters_of(loss.function) or []
     return {
         p.name: p
-        for p in parameters
+        for p in positional
         if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)
         and p.default is not p.empty
         and p.name not in RESOURCES
     }
+
+
+def _fits(rule: Any, value: Any) -> bool:
+    try:
+        rule.validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Whether an option says what its default says; 1 and 1.0 do, 1 and True do not."""
+    if isinstance(value, bool) != isinstance(default, bool):
+        return False
+    try:
+        return bool(value == default)
+    except (TypeError, ValueError, RuntimeError):  # an array or a tensor
+        return False
 
 
 def _text(value: Any) -> str:

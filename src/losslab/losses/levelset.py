@@ -4,7 +4,7 @@ contour.
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Gt
+from annotated_types import Ge, Le
 from jaxtyping import Float, Integer
 from torch import Tensor
 
@@ -13,7 +13,7 @@ from losslab.losses.curves import Curve
 from losslab.losses.region_sums import RegionSums, region_sums
 
 Heaviside = Literal["tanh", "arctan", "step"]
-Epsilon = Annotated[float | int, Gt(0)]
+Epsilon = Annotated[float | int, Ge(1e-3), Le(1e3)]
 
 
 def levelset(

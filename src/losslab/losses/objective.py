@@ -14,6 +14,7 @@ from losslab.losses.edge_net import EdgeNet
 from losslab.losses.expression import Term, loss_of, parse
 from losslab.losses.label_maps import label_map
 from losslab.losses.passes import Asked
+from losslab.losses.pieces import sum_type
 from losslab.losses.region_sums import region_sums
 from losslab.losses.registry import LOSSES, Loss
 from losslab.losses.user import Function, checked_loss
@@ -147,6 +148,8 @@ class Objective(nn.Module):
         `label_maps` holds those of `self.label_maps` that are already there for these labels.
         """
         self._check(logits, labels)
+        if labels.dtype in (torch.uint16, torch.uint32, torch.uint64):
+            labels = labels.long()  # torch does next to nothing with these
         maps = {name: self._label_map(name, labels, label_maps) for name in self.label_maps}
         values: dict[str, Tensor] = {}
         for shared in self._passes:
@@ -164,7 +167,7 @@ class Objective(nn.Module):
             given: dict[str, Any] = {} if map_name is None else {"label_map": maps[map_name]}
             value = function(logits, labels, **given)
             _check_value(value, name, learns=torch.is_grad_enabled() and logits.requires_grad)
-            values[name] = weight * value
+            values[name] = weight * value.to(sum_type(logits))
         return {name: values[name] for name in self.names}
 
     def extra_repr(self) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from jaxtyping import Float, Integer
 from torch import Tensor
 
@@ -20,7 +20,7 @@ from losslab.losses.region_sums import RegionSums, region_sums
 
 SQUARE = Curve("square")
 
-Weight = Annotated[float | int, Ge(0)]
+Weight = Annotated[float | int, Ge(0), Le(1e6)]
 
 
 def iou(

@@ -19,6 +19,11 @@ PRESETS: dict[str, str] = {
     "kim2019_levelset_arctan": "ce + 4e-4*levelset(heaviside='arctan')",
     "kim2019_levelset_step": "ce + 4e-4*levelset(heaviside='step')",
     # Chen et al. 2020, eq. 6 with the best weights of their Table 1; Sobel as in the same table.
+    # Eqs. 2 and 5 are printed as sums, whose proportion beside a mean cross-entropy is "l1"'s; the
+    # weights on means over channels are smaller by the number of channels.
+    "chen2020_semeda_cityscapes_printed": "ce + semeda(weights=(4, 2, 0), reduction='l1')",
+    "chen2020_semeda_voc_printed": "ce + semeda(weights=(2, 4, 0), reduction='l1')",
+    "chen2020_sobel_printed": "ce + 4*sobel(reduction='l1')",
     "chen2020_ppce": "ce",
     "chen2020_semeda_cityscapes": "ce + semeda(weights=(4, 2, 0))",
     "chen2020_semeda_voc": "ce + semeda(weights=(2, 4, 0))",

@@ -2,6 +2,7 @@
 reads beside logits and labels.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,15 @@ class Loss:
     """
     needs_edge_net: bool = False
     """Whether the function takes an `EdgeNet` as `edge_net`."""
+
+
+def parameters_of(function: Callable[..., Tensor]) -> list[inspect.Parameter] | None:
+    """The parameters of a loss function, of a module's `forward`; None for one written in C."""
+    try:
+        signature = inspect.signature(getattr(function, "forward", function))
+    except (TypeError, ValueError):
+        return None
+    return list(signature.parameters.values())
 
 
 def _log_p(options: Options) -> Asked:

@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from losslab.errors import SpecError, brief, unknown
-from losslab.losses.registry import RESOURCES, Loss
+from losslab.losses.registry import Loss, parameters_of
 
 PATTERN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 """How such a loss is named in an expression."""
@@ -36,7 +36,7 @@ def user_loss(path: str) -> Loss:
         sys.path.append(here)
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever its code raises
+    except (Exception, SystemExit) as error:  # whatever its code raises
         raise SpecError(
             f"loss: {path!r}: module {module_name!r} cannot be imported ({brief(error)}); call "
             "losslab in the folder that holds it, or put that folder on PYTHONPATH"
@@ -58,13 +58,17 @@ def checked_loss(name: str, given: Any) -> Loss:
     function: Any = given
     if isinstance(function, type):
         raise SpecError(f"loss: {name!r} is a class; make an instance in its module and name that")
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # written in C
+    if isinstance(function, nn.Module) and any(p.requires_grad for p in function.parameters()):
+        raise SpecError(
+            f"loss: {name!r} has parameters that learn, and the optimizer has the network's only; "
+            "freeze them with requires_grad_(False)"
+        )
+    parameters = parameters_of(function)
+    if parameters is None:
         return Loss(function)
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     takes_two = len(positional) >= 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in RESOURCES]
+    keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     if not takes_two or any(p.default is p.empty for p in (*positional[2:], *keywords)):
         raise SpecError(
             f"loss: {name!r}: takes logits and labels and otherwise only keyword options with "

@@ -102,8 +102,10 @@ def _check_same_data(run_dir: Path, fingerprint: str) -> None:
 
 def _check_same_losses(run_dir: Path, spec: RunSpec) -> None:
     """A finished run with a user's loss belongs to this study only if its source is the same."""
-    now = source_digests(user_losses(spec.loss))
-    changed = [name for name in now if is_done(run_dir) and read_user_losses(run_dir) != now]
+    if not is_done(run_dir):
+        return
+    now, then = source_digests(user_losses(spec.loss)), read_user_losses(run_dir)
+    changed = [name for name in now if now[name] != then.get(name)]
     if changed:
         raise StudyError(
             f"{run_dir} was made with another version of {', '.join(changed)}; delete the folder "

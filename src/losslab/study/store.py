@@ -9,7 +9,6 @@ import pandas as pd
 
 from losslab.errors import StudyError
 from losslab.metrics import image_scores, score
-from losslab.spec import RunSpec
 
 RUN_COLUMNS = ("run_id", "dataset", "task", "model", "encoder", "loss", "seed", "fold")
 
@@ -106,16 +105,17 @@ def _gather(
 
 
 def _identity(run_dir: Path) -> dict[str, Any]:
-    spec = RunSpec.from_mapping(_read_json(run_dir / "spec.json"))
+    # As it was stored: to build a RunSpec would be to import a user's loss, which may be elsewhere.
+    spec = _read_json(run_dir / "spec.json")
     return {
         "run_id": run_dir.name,
-        "dataset": spec.dataset_options.get("name", spec.dataset),
-        "task": spec.task or "",
-        "model": spec.model,
-        "encoder": spec.encoder,
-        "loss": spec.loss,
-        "seed": spec.seed,
-        "fold": spec.fold if spec.split == "folds" else 0,
+        "dataset": spec["dataset_options"].get("name", spec["dataset"]),
+        "task": spec["task"] or "",
+        "model": spec["model"],
+        "encoder": spec["encoder"],
+        "loss": spec["loss"],
+        "seed": spec["seed"],
+        "fold": spec["fold"] if spec["split"] == "folds" else 0,
     }
 
 

@@ -47,6 +47,8 @@ class RunState:
     """(steps, terms) losses of the current epoch, on the device."""
     data: str
     """Fingerprint of the pictures."""
+    user_losses: dict[str, str]
+    """SHA-256 of the sources of the users' losses that it trains with, by their names."""
     device: torch.device
 
     def save(self, path: Path) -> None:
@@ -59,6 +61,7 @@ class RunState:
             "progress": vars(self.progress),
             "loss_log": self.loss_log,
             "data": self.data,
+            "user_losses": self.user_losses,
             "random": global_states(self.device),
         }
         write_atomically(path, lambda temporary: torch.save(state, temporary))
@@ -66,11 +69,12 @@ class RunState:
     def restore(self, path: Path) -> None:
         """Read the state that `save` wrote.
 
-        Raises `StudyError` for a file that is none, and for a state that saw other pictures.
+        Raises `StudyError` for a file that is none, and for a state that saw other pictures or
+        another version of a user's loss.
         """
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            seen = state["data"]
+            seen, user_losses = state["data"], state["user_losses"]
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
@@ -87,6 +91,11 @@ class RunState:
             raise StudyError(
                 f"{path} was trained on other data: pictures, labels or their division have "
                 f"changed since; delete the run's folder to train it anew"
+            )
+        if user_losses != self.user_losses:
+            raise StudyError(
+                f"{path} was trained with another version of {', '.join(self.user_losses)}; delete "
+                "the run's folder to train it anew"
             )
 
 

@@ -81,6 +81,7 @@ def train(
     where = choose_device(device)
     ask_for_determinism(spec.deterministic)
     _claim_folder(run_dir, spec)
+    code = code_state(spec.loss)
 
     data = prepare(**spec.data_arguments(), data_root=data_root, cache_root=cache_root)
     splits = {"train": data.train, "val": data.val, "test": data.test}
@@ -127,6 +128,7 @@ def train(
         progress=Progress(),
         loss_log=torch.zeros(epoch_steps, len(objective.names), device=where),
         data=data.fingerprint,
+        user_losses=code["user_losses"],
         device=where,
     )
     checkpoint = run_dir / "last.pt"
@@ -172,7 +174,7 @@ def train(
             "resident": pictures["train"].resident,
             "allocator_pinned": pinned,
             **describe_machine(where),
-            **code_state(spec.loss),
+            **code,
         }
         write_json(run_dir / "run.json", facts)
         return facts
