@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,39 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train for two steps: for tests to which the edges do not matter."""
     monkeypatch.setattr(edges, "EPOCH", 2)
     monkeypatch.setattr(edges, "MOST_EPOCHS", 1)
+
+
+def test_other_pictures_of_the_same_label_maps_have_the_same_edge_net(
+    quick: None, cache: Path, tmp_path: Path
+) -> None:
+    alike, different = (
+        prepare(
+            **SCENES | {"options": SCENES["options"] | {"texture_overlap": overlap}},
+            cache_root=cache,
+        )
+        for overlap in (0.0, 0.9)
+    )
+    assert np.array_equal(alike.train.labels, different.train.labels)
+    assert not np.array_equal(alike.train.images, different.train.images)
+    assert edge_net_path(alike, tmp_path) == edge_net_path(different, tmp_path)
+    assert train_edge_net(alike)[1]["sha256"] == train_edge_net(different)[1]["sha256"]
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_another_label_in_any_split_or_another_number_of_classes_is_another_edge_net(
+    split: str, tmp_path: Path
+) -> None:
+    data = data_of(np.zeros((4, 16, 16)))
+    moved = data_of(np.eye(16)[None])
+    paths = {
+        edge_net_path(one, tmp_path)
+        for one in (
+            data,
+            replace(data, num_classes=3),
+            replace(data, **{split: getattr(moved, split)}),
+        )
+    }
+    assert len(paths) == 3
 
 
 def test_training_depends_on_the_label_maps_alone(quick: None, cache: Path) -> None:

@@ -1,7 +1,7 @@
 """The EdgeNet of a run's label maps: trained once, before the network that it judges, and kept.
 
-It is a function of the label maps alone: its randomness comes from their fingerprint, and it is
-trained on one CPU thread, whatever the runs that use it are given.
+It is a function of the label maps alone, whatever pictures lie beside them: its randomness comes
+from their digest, and it is trained on one CPU thread, whatever the runs that use it are given.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from losslab.data.preparation import cache_folder
 from losslab.edges import semantic_edges
 from losslab.errors import DataError
 from losslab.files import write_json
-from losslab.losses.edge_net import EdgeNet, label_masks
+from losslab.losses.edge_net import VERSION, EdgeNet, label_masks
 from losslab.training.randomness import generator
 
 RECIPE = 1
@@ -103,9 +103,8 @@ def edge_net_path(data: RunData, cache_root: Path | None = None) -> Path:
     """Where `edge_net_for` keeps the EdgeNet of these label maps, with its facts as .json beside
     it.
     """
-    identity = {"recipe": RECIPE, "classes": data.num_classes, "data": data.fingerprint}
-    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-    return cache_folder(cache_root).absolute() / "edge_nets" / f"{key}.safetensors"
+    name = f"{_identity(data)[:16]}.safetensors"
+    return cache_folder(cache_root).absolute() / "edge_nets" / name
 
 
 def train_edge_net(data: RunData) -> tuple[EdgeNet, dict[str, Any]]:
@@ -117,7 +116,7 @@ def train_edge_net(data: RunData) -> tuple[EdgeNet, dict[str, Any]]:
     the image, which makes no edge.
     """
     started = time.perf_counter()
-    draws = generator(0, "edge net", RECIPE, data.fingerprint)
+    draws = generator(0, "edge net", _identity(data))
     watched = _spread(data.val.labels)
     if not semantic_edges(watched).any():
         watched = _spread(data.train.labels)
@@ -207,6 +206,17 @@ def _load(path: Path) -> tuple[EdgeNet, dict[str, Any]] | None:
         if _digest(net) == facts["sha256"]:
             return net, facts
     return None
+
+
+def _identity(data: RunData) -> str:
+    """SHA-256 of all that an EdgeNet depends on: the three splits' label maps as the task shows
+    them, the number of classes, and how it is made.
+    """
+    digest = hashlib.sha256(f"{RECIPE} {VERSION} {data.num_classes}".encode())
+    for split in (data.train, data.val, data.test):
+        digest.update(repr(split.labels.shape).encode())
+        digest.update(np.ascontiguousarray(split.labels).data)
+    return digest.hexdigest()
 
 
 def _digest(net: EdgeNet) -> str:
