@@ -239,6 +239,14 @@ def test_a_state_that_saw_other_pictures_is_refused(trained: Train, cache: Path)
         train(RunSpec(**SMALLEST), folder, cache_root=cache)
 
 
+def test_a_state_of_another_version_of_a_users_loss_is_refused(trained: Train, cache: Path) -> None:
+    _, folder = trained()
+    state = torch.load(folder / "last.pt", weights_only=True)
+    torch.save({**state, "user_losses": {"mine:loss": "0" * 64}}, folder / "last.pt")
+    with pytest.raises(StudyError, match=r"another version of mine:loss; delete the run's folder"):
+        train(RunSpec(**SMALLEST), folder, cache_root=cache)
+
+
 def test_the_step_time_counts_the_steps_that_were_done(
     trained: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,9 +93,10 @@ class RunState:
                 f"changed since; delete the run's folder to train it anew"
             )
         if user_losses != self.user_losses:
+            names = ", ".join(user_losses | self.user_losses)
             raise StudyError(
-                f"{path} was trained with another version of {', '.join(self.user_losses)}; delete "
-                "the run's folder to train it anew"
+                f"{path} was trained with another version of {names}; delete the run's folder to "
+                "train it anew"
             )
 
 
