@@ -279,6 +279,28 @@ def test_lovasz_hinge_of_two_pixels_by_hand():
     assert float(lovasz(logits, labels)) == pytest.approx(1.5 * 0.5 + 0.5 * 0.5)
 
 
+def test_the_float32_gradient_of_lovasz_is_right_between_a_million_pixels():
+    # Errors 1 ± k / 2^20 are exact in float32 and all different, so both types sort alike.
+    draws = torch.Generator().manual_seed(0)
+    steps = torch.randperm(2**20, generator=draws) * (
+        2 * torch.randint(0, 2, (2**20,), generator=draws) - 1
+    )
+    logits = (steps / 2**20).view(1, 1, 1024, 1024)
+    labels = torch.randint(0, 2, (1, 1024, 1024), generator=draws)
+    loss, gradient = value_and_gradient("lovasz", logits, labels)
+    exact_loss, exact = value_and_gradient("lovasz", logits.double(), labels)
+    assert float(loss) == pytest.approx(float(exact_loss), rel=1e-6)
+    torch.testing.assert_close(gradient.double(), exact, rtol=1e-5, atol=0)
+
+
+def test_lovasz_hinge_without_foreground_costs_the_largest_error_alone():
+    logits = torch.tensor([0.5, 2.0, -3.0]).view(1, 1, 1, 3).requires_grad_()
+    loss = lovasz(logits, torch.zeros(1, 1, 3, dtype=torch.int64))
+    loss.backward()
+    assert float(loss.detach()) == 3
+    assert logits.grad.flatten().tolist() == [0, 1, 0]
+
+
 def test_an_image_without_annotation_is_not_among_the_images_of_lovasz():
     logits, labels = random_case(3)
     labels[1] = 255
