@@ -1,16 +1,21 @@
 """Losses that are a mean over pixels: cross-entropy and focal loss."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge, Le
 from jaxtyping import Float, Integer
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from losslab.constants import IGNORE_INDEX
+from losslab.losses.at_once import at_once
 from losslab.losses.pieces import sum_type
 from losslab.losses.region_sums import RegionSums, region_sums
+from losslab.losses.strips import bits, keep, strips
+
+STRIP = 320_000
+"""Logits in a strip on a CPU, so that the four numbers that are made of each stay in the cache."""
 
 Gamma = Annotated[float | int, Ge(0), Le(100)]
 
@@ -43,7 +48,8 @@ def focal(
     by itself, and the mean over pixels and classes. The two are one in the binary task.
     """
     if one_vs_all:
-        return _focal_one_vs_all(logits, labels, float(gamma))
+        annotated = (labels != IGNORE_INDEX).sum().clamp(min=1)
+        return _one_vs_all(logits, labels, [], [float(gamma)]) / (annotated * logits.shape[1])
     return focal_of_sums(region_sums(logits, labels, gammas=(gamma,)), gamma=gamma)
 
 
@@ -52,24 +58,49 @@ def focal_of_sums(sums: RegionSums, *, gamma: Gamma = 2.0, **_: Any) -> Float[Te
     return sums.surprise[float(gamma)].sum() / sums.annotated.sum().clamp(min=1)
 
 
-def _focal_one_vs_all(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
-    void = labels == IGNORE_INDEX
-    x = logits.to(sum_type(logits)).masked_fill(void[:, None], 0)
-    label = labels.long().masked_fill(void, 0)[:, None]
-    num_classes = x.shape[1]
-    if num_classes == 1:
-        per_pixel = _focal_of_logit(torch.where(label == 1, x, -x), gamma)
-    else:
-        at_label = x.gather(1, label)
-        # Every class as if it were wrong, then the true one put right: no one-hot tensor.
-        wrong = _focal_of_logit(-x, gamma).sum(1, keepdim=True)
-        per_pixel = wrong - _focal_of_logit(-at_label, gamma) + _focal_of_logit(at_label, gamma)
-    per_pixel = per_pixel.masked_fill(void[:, None], 0)
-    return per_pixel.sum() / ((~void).sum().clamp(min=1) * num_classes)
-
-
-def _focal_of_logit(x: Tensor, gamma: float) -> Tensor:
-    """-(1 - p)^gamma log p for p = sigmoid(x); (1 - p)^gamma is exp(gamma log(1 - p)): finite
-    everywhere.
+def _value_and_gradient(
+    logits: Tensor,
+    labels: Tensor,
+    constants: Sequence[Tensor],
+    numbers: Sequence[float],
+    with_gradient: bool,
+) -> tuple[Tensor, Tensor]:
+    """The sum over annotated pixels and classes of the focal loss of each class's own sigmoid, and
+    its gradient by the logits.
     """
-    return -(gamma * logsigmoid(-x)).exp() * logsigmoid(x)
+    (gamma,) = numbers
+    kind = sum_type(logits)
+    total = logits.new_zeros((), dtype=torch.float64)
+    gradient = torch.empty_like(logits) if with_gradient else logits.new_empty(0)
+    pixels = STRIP // logits.shape[1] if logits.device.type == "cpu" else labels.numel()
+    for strip in strips(labels, halo=0, pixels=pixels):
+        label = strip.read(labels)[:, None]
+        void = label == IGNORE_INDEX
+        # The logit of each class's wrong outcome: x, and -x for the pixel's own class.
+        x = strip.read(logits).to(kind, copy=True)
+        _turn_own(x, label, void)
+        if label.device.type != "cpu" or void.any():
+            # There the wrong outcome is impossible: no loss and no slope.
+            keep(x, bits(~void, kind)).add_(torch.where(void, -torch.inf, 0.0).to(kind))
+        miss = x.sigmoid()
+        surprise = torch.ops.aten.softplus.out(x, 1, 40, out=x)
+        weight = miss.pow(gamma)
+        total += torch.mul(weight, surprise, out=None if with_gradient else weight).sum()
+        if with_gradient:
+            # d/dx of miss^gamma surprise is miss^gamma (gamma (1 - miss) surprise + miss).
+            surprise.addcmul_(surprise, miss, value=-1).mul_(gamma).add_(miss).mul_(weight)
+            _turn_own(surprise, label, void)
+            strip.read(gradient).copy_(surprise)
+    return total.to(kind), gradient
+
+
+_one_vs_all = at_once("focal_one_vs_all", _value_and_gradient)
+
+
+def _turn_own(values: Tensor, label: Tensor, void: Tensor) -> None:
+    """Change the sign of the values (k, c, r, w) of each pixel's own class."""
+    if values.shape[1] == 1:
+        values.mul_((label != 1).to(values.dtype).mul_(2).sub_(1))
+        return
+    label = label.masked_fill(void, 0).long()
+    values.scatter_(1, label, -values.gather(1, label))
