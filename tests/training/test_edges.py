@@ -155,15 +155,52 @@ def test_training_depends_on_the_label_maps_alone(quick: None, cache: Path) -> N
     assert again["sha256"] == facts["sha256"]
 
 
-@pytest.mark.parametrize("damaged", [".safetensors", ".json"])
-def test_a_damaged_file_is_made_anew(
-    quick: None, damaged: str, tmp_path: Path, cache: Path
+def test_training_seeds_no_generator_of_the_process(
+    quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = prepare(**SCENES, cache_root=cache)
+    for module, name in ((torch, "manual_seed"), (torch.random, "manual_seed")):
+        monkeypatch.setattr(module, name, None)  # torch's seeds those of all GPUs too
+    train_edge_net(data_of(np.eye(16)[None]))
+
+
+def test_first_weights_have_the_spread_of_torchs_own() -> None:
+    torch.manual_seed(0)
+    theirs, ours = EdgeNet(19), edges._first_weights(19, torch.Generator().manual_seed(0))
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        if mine.numel() > 500:
+            assert float(mine.detach().std()) == pytest.approx(float(other.detach().std()), rel=0.1)
+            assert float(mine.detach().max()) == pytest.approx(float(other.detach().max()), rel=0.1)
+
+
+def test_training_ends_where_f1_is_good_exactly(
+    quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    def just_good(net: EdgeNet, labels: torch.Tensor) -> edges.EdgeScore:
+        looks.append(labels)
+        return edges.EdgeScore(edges.GOOD, 1.0, 1.0, 0)
+
+    monkeypatch.setattr(edges, "MOST_EPOCHS", 3)
+    monkeypatch.setattr(edges, "edge_score", just_good)
+    train_edge_net(data_of(np.eye(16)[None]))
+    assert len(looks) == 2  # after the first epoch, and on the test split
+
+
+@pytest.mark.parametrize("damaged", [".safetensors", ".json"])
+@pytest.mark.parametrize("left", ["", "{}", "[]", "null", "digest alone", "words for numbers"])
+def test_a_damaged_file_is_made_anew(quick: None, damaged: str, left: str, tmp_path: Path) -> None:
+    data = data_of(np.eye(16)[None])
     _, facts = edge_net_for(data, tmp_path)
-    edge_net_path(data, tmp_path).with_suffix(damaged).write_bytes(b"{}")
+    if left == "digest alone":
+        left = json.dumps({"sha256": facts["sha256"]})
+    elif left == "words for numbers":
+        left = json.dumps(facts | {"f1": "good"})
+    edge_net_path(data, tmp_path).with_suffix(damaged).write_text(left)
     _, again = edge_net_for(data, tmp_path)
     assert again["sha256"] == facts["sha256"]
+    assert again.keys() == facts.keys()
+    assert again["f1"] == facts["f1"]
 
 
 def _ask(cache: Path, folder: Path, trained: Any) -> None:
