@@ -1,21 +1,27 @@
 """Cards say what losses do: facts that are known from elsewhere come out by measuring."""
 
 import math
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from losslab.errors import SpecError
 from losslab.losses import build_loss
 from losslab.losses.contracts import LossCard, loss_card
 from losslab.losses.contracts.pictures import CENTRE, plausible_logits, standard_labels
 from losslab.losses.contracts.sentences import (
+    read_card,
     read_dependence,
+    read_errors,
     read_gradients,
     read_limits,
     read_responses,
+    read_sweeps,
 )
 from losslab.losses.contracts.sweeps import gradient_maps, loss_functions, sweep
 from losslab.losses.contracts.tables import (
@@ -26,9 +32,11 @@ from losslab.losses.contracts.tables import (
     limits_table,
     responses_table,
 )
+from losslab.losses.edge_net import random_edge_net
 from losslab.losses.situations import Situation
 
 SURE = "p = 0.99"
+NEAR_UNIFORM = ("path", "from near uniform to the label", "gradient near uniform / peak")
 
 
 @cache
@@ -62,9 +70,15 @@ def test_cross_entropy_tells_a_prediction_from_its_opposite() -> None:
 def test_the_level_set_loss_has_no_gradient_to_speak_of_at_the_start_with_many_classes(
     num_classes: int,
 ) -> None:
-    case = ("path", "from uniform to the label", "gradient at uniform / peak")
-    assert card("levelset", num_classes).get(*case) < 1e-6
-    assert card("dice", num_classes).get(*case) > 0.01
+    assert card("levelset", num_classes).get(*NEAR_UNIFORM) < 1e-6
+    assert card("dice", num_classes).get(*NEAR_UNIFORM) > 0.01
+
+
+def test_the_level_set_loss_has_a_gradient_at_the_start_with_two_classes_or_a_wide_step() -> None:
+    assert card("levelset", 2).get(*NEAR_UNIFORM) > 1e-3
+    # The arctangent's step has tails: little in relation to its peak, but far more than nothing.
+    wide = card('levelset(heaviside="arctan")', 19).get(*NEAR_UNIFORM)
+    assert wide > 1000 * card("levelset", 19).get(*NEAR_UNIFORM)
 
 
 def test_a_hole_at_the_deepest_pixel_costs_the_distance_loss_nothing() -> None:
@@ -105,6 +119,10 @@ def test_sums_over_the_batch_hide_an_object_that_sums_over_images_show() -> None
     assert facts(card("ce", 1))["batch"] == "mean over pixels"
 
 
+def test_a_loss_that_costs_nothing_in_one_picture_is_not_called_a_sum_over_images() -> None:
+    assert facts(card("active_boundary"))["batch"] == "pixels pooled over it"
+
+
 def test_ours_do_not_fade_as_absent_classes_are_added() -> None:
     case = ("class count", "one class, all wrong, 19 classes")
     assert card("dice").get(*case) == pytest.approx(1, abs=1e-6)
@@ -140,12 +158,112 @@ def test_a_loss_that_raises_has_the_first_sentence_of_its_error_in_that_cell_onl
     assert "all void (raises)" in facts(found)["no finite answer to"]
 
 
+def raising(logits: Tensor, labels: Tensor) -> Tensor:
+    raise ValueError("not today")
+
+
+def nowhere(logits: Tensor, labels: Tensor) -> Tensor:
+    return logits.sum() * math.nan
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"), [(raising, "raises ValueError: not today"), (nowhere, "not finite")]
+)
+def test_a_loss_that_never_answers_gets_no_reassuring_fact(loss: Callable, words: str) -> None:
+    found = facts(card(loss))
+    assert found.pop("no finite answer to").startswith((words, "all void; all void but one"))
+    assert {name: fact for name, fact in found.items() if words not in fact} == {}
+    assert "absent classes alter the value of none" in read_dependence([card(loss)])
+    assert "Raises or is not finite somewhere" in read_dependence([card(loss)])
+    assert read_limits([card(loss)]).count(loss.__name__) == 2
+
+
+def test_a_loss_that_raises_keeps_its_place_in_maps_and_sweeps() -> None:
+    functions = loss_functions([raising, "ce"])
+    maps = gradient_maps(functions, Situation(size=32))
+    assert maps["raising"] == "raises ValueError: not today"
+    assert "somewhere: raising" in read_gradients(maps, Situation(size=32))
+    table = sweep(functions, Situation(size=32), "shift", [0, 3])
+    assert table.groupby("loss")["error"].first().to_dict() == {
+        "raising": maps["raising"],
+        "ce": "",
+    }
+    assert "somewhere: raising" in read_sweeps(table)
+
+
+def test_directions_are_not_those_of_rounding() -> None:
+    steps = "p(true) after a step"
+    found = card("levelset", 1)
+    assert found.get("responses", "empty, p = 0.6", steps) != "falls"
+
+    def of_float32(logits: Tensor, labels: Tensor) -> Tensor:
+        return (1 - 1e-5 * logits.float()).mean() + 3 * logits.float()[..., 0, 0].sum()
+
+    assert card(of_float32).get("responses", "empty, p = 0.6", steps) == "stays"
+
+
+def test_other_class_counts_are_asked_about_only_where_there_is_an_edge_net() -> None:
+    case = ("class count", "one class, all wrong, {} classes")
+    nets = {4: random_edge_net(4), 8: random_edge_net(8)}
+    found = loss_card("semeda", edge_net=nets, largest_size=32)
+    assert found.name == "semeda"
+    assert found.get(case[0], case[1].format(8)) > 0
+    assert found.get(case[0], case[1].format(19)) is None
+    assert facts(found)["absent classes added"] == "–"
+
+
+def test_a_card_without_an_edge_net_says_that_its_weights_are_random() -> None:
+    found = loss_card("semeda", largest_size=32)
+    assert found.name == "semeda (EdgeNet with random weights)"
+    assert found.get("class count", "one class, all wrong, 19 classes") > 0
+
+
+def test_an_objective_keeps_its_edge_net_and_the_losses_it_was_given() -> None:
+    net = random_edge_net(4)
+    found = loss_card(
+        build_loss("semeda + mine", 4, edge_net=net, losses={"mine": mean_square}), largest_size=32
+    )
+    assert found.name == "semeda + mine"
+    own = loss_card(build_loss(mean_square, 4), largest_size=32)
+    plain = card(mean_square).to_frame().query("section == 'responses'")
+    assert own.to_frame().query("section == 'responses'")["text"].equals(plain["text"])
+
+
+@pytest.mark.parametrize(
+    ("loss", "num_classes", "words"),
+    [
+        (None, 4, "a function of logits and labels, got None"),
+        (torch.nn.MSELoss, 4, "is a class"),
+        ("ce", 0, "num_classes: a whole number, 1"),
+        ("ce", 256, "num_classes: a whole number, 1"),
+    ],
+)
+def test_what_is_no_loss_or_no_number_of_classes_is_refused(
+    loss: object, num_classes: Any, words: str
+) -> None:
+    with pytest.raises(SpecError, match=words):
+        loss_card(loss, num_classes=num_classes)
+
+
+def test_functions_without_a_name_of_their_own_are_named_and_told_apart() -> None:
+    def scaled(logits: Tensor, labels: Tensor, *, by: int = 1) -> Tensor:
+        return by * mean_square(logits, labels)
+
+    losses = [partial(scaled, by=2), lambda x, y: x.mean(), lambda x, y: x.sum()]
+    assert list(loss_functions(losses)) == ["scaled(by=2)", "lambda", "lambda (2)"]
+
+
+def test_the_range_leaves_out_the_extreme_inputs() -> None:
+    assert card("ce").get("range", "all predictions", "largest") < 100
+    assert facts(card("ce"))["seen on the standard picture"].startswith("0.0101 to ")
+
+
 def test_half_precision_that_overflows_is_found_at_its_size() -> None:
     def summed(logits: Tensor, labels: Tensor) -> Tensor:
         p = logits.softmax(1).gather(1, labels[:, None])
         return 1 - p.sum() / p.numel()
 
-    found = loss_card(summed, num_classes=4, largest_size=512, seconds=60)
+    found = loss_card(summed, num_classes=4, largest_size=512)
     # 256 x 256 pixels of mean p(true) 0.79 sum to 52 000; four times as many exceed 65 504.
     assert found.get("half precision", "float16", "first wrong size") == 512
     assert found.get("half precision", "bfloat16", "first wrong size") is None
@@ -193,8 +311,9 @@ def test_a_card_is_a_tidy_table_and_reads_as_markdown() -> None:
     assert len(frame) == len(found.readings)
     assert not frame.duplicated(["section", "case", "quantity"]).any()
     low = frame.query("section == 'range' and quantity == 'smallest'")["value"].item()
-    assert 0 <= low < 0.01
+    assert low == pytest.approx(found.get("responses", f"perfect, {SURE}"))
     text = found._repr_markdown_()
+    assert card("0.5*ce + 2*iou")._repr_markdown_().startswith(r"**0.5\*ce + 2\*iou**")
     assert text.startswith("**iou** (4 classes)")
     assert "| shifted" in text
     assert "picture moved by 3 pixels" in text
@@ -211,8 +330,10 @@ def test_the_tables_have_a_row_for_each_card_and_the_sentences_name_them() -> No
         table = make(cards)
         assert list(table["loss"]) == ["ce", "levelset", "iou"]
         assert not table.isna().any().any()
+    assert "deepest pixel of the disc missed" in read_errors([card("distance", 1)])
+    assert read_card(cards[0]).startswith("ce, binary: 0.0101 to ")
     assert "lowers p(true): levelset;" in read_responses(cards)
-    assert read_dependence(cards) == "Sums run over the whole batch in iou."
+    assert read_dependence(cards) == "Pixels are pooled over the whole batch in iou."
     assert read_limits(cards).startswith("Wrong or refused in half precision: none;")
 
 
@@ -243,7 +364,7 @@ def test_a_sweep_has_a_value_for_each_loss_and_step_and_grows_with_the_shift() -
 def test_it_is_said_which_losses_leave_the_deepest_pixel_alone() -> None:
     situation = Situation(size=32, hole=3)
     maps = gradient_maps(loss_functions(["ce", "distance"]), situation)
-    assert "deepest pixel distance; on the background" in read_gradients(maps, situation)
+    assert "deepest pixel: distance; on the background" in read_gradients(maps, situation)
 
 
 def test_gradient_maps_push_up_on_the_object_and_down_off_it() -> None:

@@ -5,8 +5,10 @@ import sys
 from collections.abc import Callable
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch import Tensor
 
 from losslab.losses import LOSSES, build_loss
@@ -26,7 +28,7 @@ def peer(title: str) -> Peer:
 
 @cache
 def card(title: str, num_classes: int = 4, *, largest_size: int = 32) -> LossCard:
-    return loss_card(peer(title), num_classes=num_classes, largest_size=largest_size, seconds=60)
+    return loss_card(peer(title), num_classes=num_classes, largest_size=largest_size)
 
 
 def plain_case(num_classes: int) -> tuple[Tensor, Tensor]:
@@ -94,7 +96,7 @@ def test_smp_dice_is_no_number_on_half_logits_from_256() -> None:
     found = card("smp DiceLoss", largest_size=256)
     assert found.get("half precision", "float16", "first wrong size") == 256
     assert str(found.get("half precision", "float16", "value there")) in ("nan", "inf", "-inf")
-    ours = loss_card("dice", largest_size=256, seconds=60)
+    ours = loss_card("dice", largest_size=256)
     assert ours.get("half precision", "float16", "first wrong size") is None
 
 
@@ -136,6 +138,16 @@ def test_monai_focal_with_an_ignore_index_is_the_sum_over_classes_and_not_their_
 def test_monai_losses_without_an_ignore_index_refuse_void_pixels(title: str) -> None:
     words = str(card(title).get("void", "logits under void", "enters the value"))
     assert words.startswith("raises ")
+
+
+def test_scipys_distances_to_what_is_not_there_are_no_distances() -> None:
+    """Why HausdorffDTLoss and every label map has to look first whether there is an outside."""
+    full = np.ones((5, 5), bool)
+    euclidean = np.asarray(ndimage.distance_transform_edt(full))
+    inside = np.asarray(ndimage.distance_transform_edt(np.pad(full, 1)))[1:-1, 1:-1]
+    assert inside.max() == 3
+    assert euclidean.max() > 3 * np.sqrt(2), "to a pixel outside the picture"
+    assert (ndimage.distance_transform_cdt(full) == -1).all()
 
 
 def test_peers_of_a_library_that_is_missing_are_left_out_with_a_sentence(

@@ -1,7 +1,6 @@
 """Tables for people: percent, mean ± standard deviation, and a file of each as CSV and LaTeX."""
 
 import math
-import re
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +8,7 @@ import pandas as pd
 from losslab.analysis.claims import ENOUGH_SEEDS, p_text, points
 from losslab.analysis.costs import wall_unit
 from losslab.analysis.scores import LEVELS, METRICS, definition, select_scores
+from losslab.markdown import markdown_table as markdown_table
 
 _LATEX = {"±": "$\\pm$", "−": "$-$", "–": "--", "×": "$\\times$", "<": "$<$", ">": "$>$"}
 
@@ -163,28 +163,6 @@ def inline_list(table: pd.DataFrame) -> str:
     """A table of name and value as one line of text, without what is not set."""
     rows = table[table["value"] != "–"].to_dict("records")
     return "; ".join(f"{row['name']} `{row['value']}`" for row in rows)
-
-
-_MARKUP = re.compile(r"[\\`*|]|<(?=[A-Za-z/!?])|(?<![^\W_])_|_(?![^\W_])")
-"""What Markdown would read as markup; an underscore inside a word, as in dice_focal, is none."""
-
-
-def markdown_table(table: pd.DataFrame) -> str:
-    """A pipe table that reads well as plain text too; "none" for a table without rows.
-
-    Markup in names and cells is escaped: the loss 0.5*ce + 0.5*dice keeps its asterisks.
-    """
-    if table.empty:
-        return "*none*"
-    texts = [list(table.columns), *table.to_numpy(object)]
-    header, *rows = [[_MARKUP.sub(r"\\\g<0>", str(cell)) for cell in line] for line in texts]
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    rule = [":" + "-" * max(width - 1, 2) for width in widths]
-    lines = [
-        [cell.ljust(w) for cell, w in zip(row, widths, strict=True)] for row in (header, *rows)
-    ]
-    lines.insert(1, rule)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def write_table(

@@ -93,6 +93,13 @@ class EdgeNet(nn.Module):
         return net
 
 
+def random_edge_net(num_classes: int) -> EdgeNet:
+    """An untrained, frozen EdgeNet with the weights of seed 0: its edges mean nothing."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return EdgeNet(num_classes).requires_grad_(False)
+
+
 def label_masks(
     labels: Integer[Tensor, "n h w"], num_classes: int, dtype: torch.dtype = torch.float32
 ) -> Float[Tensor, "n c h w"]:

@@ -17,18 +17,18 @@ from losslab.losses.passes import Asked
 from losslab.losses.pieces import sum_type
 from losslab.losses.region_sums import region_sums
 from losslab.losses.registry import LOSSES, Loss
-from losslab.losses.user import Function, checked_loss
+from losslab.losses.user import LossFunction, checked_loss
 
 LabelMaps = Mapping[str, Tensor]
 """Maps of a batch's labels by their names in `LABEL_MAPS`."""
 
 
 def build_loss(
-    expression: str | Function,
+    expression: str | LossFunction,
     num_classes: int,
     *,
     edge_net: EdgeNet | None = None,
-    losses: Mapping[str, Function] | None = None,
+    losses: Mapping[str, LossFunction] | None = None,
     validate: bool = False,
 ) -> "Objective":
     """The objective of an expression such as "dice + ce": `objective(logits, labels)` is a scalar.
@@ -105,6 +105,8 @@ class Objective(nn.Module):
             )
         self.num_classes = num_classes
         self.validate = validate
+        self._given = list(terms)
+        self._own = {name: loss for name, loss in losses.items() if LOSSES.get(name) is not loss}
         self.expression = " + ".join(map(str, terms))
         self.names = tuple(map(str, terms))
         self._passes: list[_SharedPass] = []
@@ -169,6 +171,23 @@ class Objective(nn.Module):
             _check_value(value, name, learns=torch.is_grad_enabled() and logits.requires_grad)
             values[name] = weight * value.to(sum_type(logits))
         return {name: values[name] for name in self.names}
+
+    def for_classes(self, num_classes: int, *, edge_net: EdgeNet | None = None) -> "Objective":
+        """The same terms, losses and checks for another number of classes.
+
+        Its own EdgeNet is kept where the number is the same. Raises `SpecError` as `build_loss`.
+        """
+        if edge_net is None and num_classes == self.num_classes:
+            edge_net = self.edge_net
+        losses = {**LOSSES, **self._own}
+        return Objective(
+            self._given, num_classes, edge_net=edge_net, losses=losses, validate=self.validate
+        )
+
+    @property
+    def needs_edge_net(self) -> bool:
+        """Whether one of its terms reads an `EdgeNet`."""
+        return self.edge_net is not None
 
     def extra_repr(self) -> str:
         """What `print` shows of the objective."""

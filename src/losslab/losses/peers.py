@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from losslab.constants import IGNORE_INDEX
+from losslab.losses.user import LossFunction
 
 LIBRARIES = {
     "smp": "segmentation_models_pytorch",
@@ -23,8 +24,6 @@ LIBRARIES = {
     "kornia": "kornia",
 }
 """The package of each library by the name that peers carry."""
-
-LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def missing_libraries() -> str:
         return ""
     return (
         f"Losses of {' and '.join(names)} are left out, as they are not installed here; "
-        "`pip install losslab[peers]` brings them."
+        "`pip install -e '.[peers]'` in the checkout brings them."
     )
 
 

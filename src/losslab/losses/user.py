@@ -96,5 +96,7 @@ def source_digests(names: Mapping[str, Any] | list[str]) -> dict[str, str]:
     return {name: source_digest(name) for name in names if ":" in name}
 
 
-Function = Callable[..., Tensor]
-"""A loss as a plain callable: `function(logits, labels)`."""
+LossFunction = Callable[..., Tensor]
+"""A loss as a plain callable: `function(logits, labels)` is a scalar of logits (n, c, h, w) and
+labels (n, h, w).
+"""

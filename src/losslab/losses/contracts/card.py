@@ -1,6 +1,6 @@
 """The card of a loss: what it does, found by measuring it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -8,14 +8,14 @@ from typing import Any
 import pandas as pd
 
 from losslab.losses.contracts import dependence, invariances, limits, responses
-from losslab.losses.contracts.probe import LossFunction, Reading
-from losslab.losses.contracts.subject import subject
+from losslab.losses.contracts.probe import Reading
+from losslab.losses.contracts.subject import Subject, subject
 
 PREDICTIONS = (
-    "perfect, empty, full, inverted, shifted and uniform predictions of the standard picture, "
-    "random logits of standard deviation 0.5 to 16, and the extreme inputs"
+    "perfect, empty, full, inverted, shifted and uniform predictions of the standard picture, and "
+    "random logits of standard deviation 0.5 to 16"
 )
-"""The predictions that the range of a card is taken over."""
+"""What the smallest and largest value of a card were seen on; no bounds of the loss."""
 
 Value = float | int | bool | str | None
 
@@ -67,26 +67,25 @@ def loss_card(
     num_classes: int = 4,
     name: str | None = None,
     edge_net: Any = None,
-    largest_size: int = 1024,
-    seconds: float | int = 0.5,
+    largest_size: int = 256,
 ) -> LossCard:
     """The card of any loss: an expression, an `Objective`, a `Peer` or a callable of (logits,
     labels).
 
     `num_classes`: 1 is binary (sigmoid). `edge_net`: the frozen EdgeNet for losses that need one,
-    or a mapping from the number of classes to one; those that are missing have random weights.
-    `largest_size` and `seconds` bound the search for the size at which half precision fails. A loss
-    that raises has the error's first sentence in that cell.
+    or a mapping from the number of classes to one: without one for `num_classes` it has random
+    weights, as the card's name says; otherwise other numbers of classes are asked about only where
+    they have a net. `largest_size` bounds the search for the size at which half precision fails. A
+    loss that raises has the error's first sentence in that cell. Raises `SpecError` for what cannot
+    be called as losses are.
     """
-    found, make = subject(loss, edge_net)
-    cells = list(_readings(make, num_classes, largest_size, seconds))
-    return LossCard(name or found, num_classes, (*_range(cells), *cells))
+    found = subject(loss, num_classes, edge_net)
+    cells = list(_readings(found, num_classes, largest_size))
+    return LossCard(name or found.name, num_classes, (*_range(cells), *cells))
 
 
-def _readings(
-    make: Callable[[int], LossFunction], num_classes: int, largest_size: int, seconds: float | int
-) -> Iterator[Reading]:
-    loss = make(num_classes)
+def _readings(found: Subject, num_classes: int, largest_size: int) -> Iterator[Reading]:
+    loss = found.make(num_classes)
     for section in (
         responses.responses,
         responses.noise,
@@ -99,12 +98,12 @@ def _readings(
         limits.extremes,
     ):
         yield from section(loss, num_classes)
-    yield from dependence.class_count(make, num_classes)
-    yield from limits.half_precision(loss, num_classes, largest_size=largest_size, seconds=seconds)
+    yield from dependence.class_count(found, num_classes)
+    yield from limits.half_precision(loss, num_classes, largest_size=largest_size)
 
 
 def _range(cells: list[Reading]) -> Iterator[Reading]:
-    sections = ("responses", "noise", "extremes")
+    sections = ("responses", "noise")
     values = [
         value
         for cell in cells

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import isfinite
 
 import torch
 from torch import Tensor
 
 from losslab.constants import IGNORE_INDEX
 from losslab.losses.contracts.pictures import plausible_logits, standard_labels
-from losslab.losses.contracts.probe import LossFunction, Reading, measure, readings, value_of
+from losslab.losses.contracts.probe import Reading, measure, readings, value_of
+from losslab.losses.contracts.subject import Subject
 from losslab.losses.situations import confident_logits
+from losslab.losses.user import LossFunction
 
 CERTAIN = 1 - 1e-9
 SAME = 1e-4
@@ -40,7 +43,9 @@ def enlarged(logits: Tensor, scale: int) -> Tensor:
 def batch(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
     """Whether a batch's loss is that of its images.
 
-    Two pictures: 199 pixels of class 1 all found, and one pixel of class 1 missed.
+    Two pictures: 199 pixels of class 1 all found, and one pixel of class 1 missed. Mean and sum
+    cannot be told apart by these where one of the two costs nothing, so that a picture given twice
+    has to fit too. What is neither pools the pixels of the batch.
     """
     labels, logits = standard_labels(num_classes), plausible_logits(num_classes)
     truth = torch.zeros(2, 32, 32, dtype=torch.int64)
@@ -61,10 +66,13 @@ def batch(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
         together = value_of(loss, pair, truth)
         each = [value_of(loss, pair[i : i + 1], truth[i : i + 1]) for i in (0, 1)]
         mean = sum(each) / 2
+        once, twice = (repeated(count)["value"] for count in (1, 2))
         kind = "batch"
-        if same(together, mean):
+        if not all(map(isfinite, (together, mean, once, twice))):
+            kind = "not finite"
+        elif same(together, mean) and same(twice, once):
             kind = "image, averaged"
-        elif same(together, sum(each)):
+        elif same(together, sum(each)) and same(twice, 2 * once):
             kind = "image, summed"
         return {"together": together, "mean of each": mean, "computed per": kind}
 
@@ -96,6 +104,8 @@ def void(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
         generator = torch.Generator().manual_seed(2)
         other = torch.where(hidden, 5 * torch.randn(logits.shape, generator=generator), logits)
         before, after = (measure(loss, x, two) for x in (logits, other))
+        if not before.finite:
+            return dict.fromkeys(("enters the value", "gets a gradient"), "not finite")
         gradients = (after.gradient * hidden).abs().max()
         return {
             "enters the value": not same(before.value, after.value),
@@ -120,9 +130,9 @@ def most_classes(num_classes: int) -> int:
     return max(19, 2 * num_classes)
 
 
-def class_count(make: Callable[[int], LossFunction], num_classes: int) -> Iterator[Reading]:
-    """Value of one picture under more classes, none of them labelled or predicted; no readings for
-    a binary loss.
+def class_count(loss: Subject, num_classes: int) -> Iterator[Reading]:
+    """Value of one picture under more classes, none of them labelled or predicted; None where the
+    loss is another one for that number of them. No readings for a binary loss.
     """
     if num_classes == 1:
         return iter(())
@@ -130,11 +140,16 @@ def class_count(make: Callable[[int], LossFunction], num_classes: int) -> Iterat
     only = torch.zeros(1, 32, 32, dtype=torch.int64)
 
     def picture(count: int) -> dict:
+        if not loss.comparable(count):
+            return {"value": None}
         more = torch.full((1, count - num_classes, *logits.shape[2:]), -20.0)
-        return {"value": value_of(make(count), torch.cat([logits, more], 1), labels)}
+        return {"value": value_of(loss.make(count), torch.cat([logits, more], 1), labels)}
 
     def wrong(count: int) -> dict:
-        return {"value": value_of(make(count), confident_logits(only + 1, count, CERTAIN), only)}
+        if not loss.comparable(count):
+            return {"value": None}
+        wrong = confident_logits(only + 1, count, CERTAIN)
+        return {"value": value_of(loss.make(count), wrong, only)}
 
     counts = sorted({num_classes, 2 * num_classes, most_classes(num_classes)})
     cases = {f"standard picture, {count} classes": partial(picture, count) for count in counts}

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import isfinite
 
 import torch
 from torch import Tensor
 
 from losslab.losses.contracts.dependence import same
 from losslab.losses.contracts.pictures import plausible_logits, standard_labels
-from losslab.losses.contracts.probe import LossFunction, Reading, readings, value_of
+from losslab.losses.contracts.probe import Reading, readings, value_of
+from losslab.losses.user import LossFunction
 
 Pair = tuple[Tensor, Tensor]
 
@@ -21,6 +23,8 @@ def invariances(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
     def compare(change: Callable[[Tensor, Tensor], Pair]) -> dict:
         before = value_of(loss, logits, labels)
         after = value_of(loss, *change(logits, labels))
+        if not isfinite(before):
+            return {"holds": "not finite"}
         largest = max(abs(before), abs(after), 1e-12)
         return {"holds": same(before, after), "relative change": abs(after - before) / largest}
 

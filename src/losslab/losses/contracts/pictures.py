@@ -52,13 +52,20 @@ def plausible_logits(num_classes: int, *, seed: int = 0) -> Float[Tensor, "1 c h
     """A middling prediction of the standard picture: shifted, sure by 0.8, with noise around the
     objects.
 
-    The outermost five pixels have no noise, so that the picture can be shifted by as much.
+    The outermost four pixels have neither objects nor noise, so that the picture can be moved by 3
+    and nothing leaves it.
     """
     shifted = predictions(standard_labels(num_classes))["shifted"]
     logits = confident_logits(shifted, num_classes, 0.8)
     noise = torch.randn(logits.shape, generator=torch.Generator().manual_seed(seed))
     logits[..., 5:-5, 5:-5] += noise[..., 5:-5, 5:-5]
     return logits
+
+
+def near_uniform_logits(num_classes: int, *, seed: int = 4) -> Float[Tensor, "1 c h w"]:
+    """Normal logits with a standard deviation of 0.01: what an untrained network might say."""
+    generator = torch.Generator().manual_seed(seed)
+    return 0.01 * torch.randn(1, num_classes, SIZE, SIZE, generator=generator)
 
 
 def random_logits(num_classes: int, *, count: int = 8, seed: int = 1) -> Float[Tensor, "n c h w"]:

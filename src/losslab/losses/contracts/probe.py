@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 
 from losslab.errors import brief
-
-LossFunction = Callable[[Tensor, Tensor], Tensor]
-"""`loss(logits, labels)`: a scalar of logits (n, c, h, w) and labels (n, h, w)."""
+from losslab.losses.user import LossFunction
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,11 @@ class Measured:
         return float((self.gradient != 0).any(1).double().mean())
 
     @property
+    def rounded(self) -> bool:
+        """The gradient has no more digits than float32 holds."""
+        return bool((self.gradient.float().double() == self.gradient.double()).all())
+
+    @property
     def finite(self) -> bool:
         """Value and gradient are finite numbers."""
         return bool(torch.isfinite(torch.tensor(self.value)) and self.gradient.isfinite().all())
@@ -62,6 +65,14 @@ def measure(loss: LossFunction, logits: Tensor, labels: Tensor) -> Measured:
         if value.requires_grad:
             (gradient,) = torch.autograd.grad(value.reshape(()), leaf, allow_unused=True)
     return Measured(float(value.detach()), torch.zeros_like(leaf) if gradient is None else gradient)
+
+
+def measure_exactly(loss: LossFunction, logits: Tensor, labels: Tensor) -> Measured:
+    """Value and gradient in float64, or in the logits' own type where the loss refuses that."""
+    try:
+        return measure(loss, logits.double(), labels)
+    except Exception:  # any: the loss's own words on these logits are the ones to report
+        return measure(loss, logits, labels)
 
 
 def value_of(loss: LossFunction, logits: Tensor, labels: Tensor) -> float:

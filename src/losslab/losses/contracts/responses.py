@@ -12,15 +12,19 @@ from losslab.losses.contracts.pictures import (
     RADIUS,
     SURE,
     UNSURE,
+    near_uniform_logits,
     predictions,
     random_logits,
     standard_labels,
 )
-from losslab.losses.contracts.probe import LossFunction, Measured, Reading, measure, readings
+from losslab.losses.contracts.probe import Measured, Reading, measure_exactly, readings
 from losslab.losses.situations import confident_logits
+from losslab.losses.user import LossFunction
 
-NEGLIGIBLE = 1e-6
-"""Share of a loss's peak gradient under which a step is said to change nothing."""
+NEGLIGIBLE, NOISE = 1e-6, 1e-4
+"""Share of a loss's peak gradient under which a step is said to change nothing: in float64, and
+where the loss rounds to float32.
+"""
 
 
 def responses(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
@@ -34,7 +38,7 @@ def responses(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
     found: dict[str, Measured | Exception] = {}
     for case, logits in inputs.items():
         try:
-            found[case] = measure(loss, logits, labels)
+            found[case] = measure_exactly(loss, logits, labels)
         except Exception as error:  # raised again in the cell that it belongs to
             found[case] = error
     norms = [each.norm for each in found.values() if isinstance(each, Measured)]
@@ -59,7 +63,7 @@ def noise(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
     labels = standard_labels(num_classes)
     cases = {
         f"random logits, number {index}": lambda x=logits[None]: {
-            "value": measure(loss, x, labels).value
+            "value": measure_exactly(loss, x, labels).value
         }
         for index, logits in enumerate(random_logits(num_classes))
     }
@@ -67,25 +71,31 @@ def noise(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
 
 
 def path(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
-    """Length of the gradient on the way from the uniform prediction to the label."""
+    """Length of the gradient on the way from a nearly uniform prediction to the label.
+
+    Where all logits are equal a gradient may vanish for symmetry alone, so that they have a noise
+    of 0.01.
+    """
 
     def lengths() -> dict:
         labels = standard_labels(num_classes)
-        start = measure(loss, _uniform(labels, num_classes), labels).norm
+        near = near_uniform_logits(num_classes)
+        start = measure_exactly(loss, near, labels).norm
         steps = [
             p for p in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999) if p * max(num_classes, 2) > 1
         ]
         after = [
-            measure(loss, confident_logits(labels, num_classes, p), labels).norm for p in steps
+            measure_exactly(loss, confident_logits(labels, num_classes, p), labels).norm
+            for p in steps
         ]
         peak = max([start, *after])
         return {
-            "gradient at uniform": start,
+            "gradient near uniform": start,
             "peak of the gradient": peak,
-            "gradient at uniform / peak": start / peak if peak else None,
+            "gradient near uniform / peak": start / peak if peak else None,
         }
 
-    return readings("path", {"from uniform to the label": lengths})
+    return readings("path", {"from near uniform to the label": lengths})
 
 
 def errors(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
@@ -107,7 +117,8 @@ def errors(loss: LossFunction, num_classes: int) -> Iterator[Reading]:
 
     def cost(mask: Tensor, wrong: int) -> dict:
         logits = confident_logits(labels.masked_fill(mask, wrong), num_classes, SURE)
-        return {"cost": measure(loss, logits, labels).value - measure(loss, perfect, labels).value}
+        after, before = (measure_exactly(loss, x, labels).value for x in (logits, perfect))
+        return {"cost": after - before}
 
     return readings("errors", {name: partial(cost, *edit) for name, edit in edits.items()})
 
@@ -127,7 +138,8 @@ def _direction(measured: Measured, logits: Tensor, labels: Tensor, peak: float) 
     slope = -(rise.double() * measured.gradient.double()).sum()
     lengths = rise.double().norm() * measured.norm
     if not slope.isfinite():
-        return "undefined"
-    if measured.norm <= NEGLIGIBLE * peak or abs(slope) <= NEGLIGIBLE * lengths:
+        return "not finite"
+    least = NOISE if measured.rounded else NEGLIGIBLE
+    if measured.norm <= least * peak or abs(slope) <= least * lengths:
         return "stays"
     return "rises" if slope > 0 else "falls"

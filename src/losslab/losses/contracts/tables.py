@@ -1,12 +1,14 @@
 """Loss cards as tables that people read, and what sets two cards apart."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from math import isfinite
 
 import pandas as pd
 
 from losslab.losses.contracts.card import LossCard, Value, text
 from losslab.losses.contracts.dependence import most_classes, same
 from losslab.losses.contracts.pictures import SURE, UNSURE
+from losslab.markdown import escaped, markdown_table
 
 SHOWN = ("perfect", "shifted", "empty", "full", "inverted")
 """Predictions in the order of the tables."""
@@ -16,6 +18,14 @@ ADDED = "absent classes added"
 
 ONE_OF_MANY = "one class of many there, all wrong"
 """A picture of one of `most_classes`, all of it predicted as another one."""
+
+SEEN = "seen on the standard picture"
+"""The smallest and largest value, see `PREDICTIONS`."""
+
+NEAR_UNIFORM = "gradient near uniform"
+"""Its length at a prediction that is nearly uniform, as a share of the longest one on the way from
+there to the label.
+"""
 
 COMPARED = (
     "shifted",
@@ -34,17 +44,17 @@ COMPARED = (
 """The facts that `differences` speaks of."""
 
 BATCH = {
-    "batch": "sums over it",
+    "batch": "pixels pooled over it",
     "image, averaged": "mean over images",
     "image, summed": "sum over images",
 }
 
 
 def responses_table(cards: Iterable[LossCard]) -> pd.DataFrame:
-    """A row per loss: its range and its values at sure predictions of the standard picture, and at
+    """A row per loss: the values seen and those at sure predictions of the standard picture, and at
     which predictions a step against the gradient does not raise p(true).
     """
-    return _table(cards, ["range", *SHOWN, "uniform", "a step does not raise p(true) at"])
+    return _table(cards, [SEEN, *SHOWN, "uniform", "a step does not raise p(true) at"])
 
 
 def errors_table(cards: Iterable[LossCard]) -> pd.DataFrame:
@@ -64,7 +74,7 @@ def limits_table(cards: Iterable[LossCard]) -> pd.DataFrame:
     """A row per loss: the size at which half precision fails, and inputs without a finite
     answer.
     """
-    return _table(cards, ["float16", "bfloat16", "no finite answer to", "gradient at uniform"])
+    return _table(cards, ["float16", "bfloat16", "no finite answer to", NEAR_UNIFORM])
 
 
 def comparison_table(cards: Iterable[LossCard]) -> pd.DataFrame:
@@ -73,13 +83,33 @@ def comparison_table(cards: Iterable[LossCard]) -> pd.DataFrame:
     return _table(cards, [*columns, ADDED, ONE_OF_MANY, "float16"])
 
 
+def cards_frame(cards: Iterable[LossCard]) -> pd.DataFrame:
+    """The cells of all cards below each other."""
+    frames = [card.to_frame() for card in cards]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def beside(
+    ours: Mapping[str, LossCard], theirs: Iterable[tuple[str, LossCard]]
+) -> tuple[list[LossCard], list[str]]:
+    """Each of our cards followed by those of its peers, and a sentence for each peer.
+
+    `theirs`: pairs of the name in `ours` and the peer's card.
+    """
+    pairs = list(theirs)
+    cards = []
+    for name, mine in ours.items():
+        cards += [mine, *(card for counterpart, card in pairs if counterpart == name)]
+    return cards, [differences(card, ours[counterpart]) for counterpart, card in pairs]
+
+
 def differences(card: LossCard, other: LossCard) -> str:
     """What sets a card apart from another one, in a sentence: "a, unlike b: batch: ...; ..."."""
     mine, theirs = facts(card), facts(other)
     apart = [
         f"{name}: {mine[name]}"
         for name in COMPARED
-        if name in mine and name in theirs and _rough(mine[name]) != _rough(theirs[name])
+        if name in mine and name in theirs and mine[name] != theirs[name]
     ]
     if not apart:
         return f"{card.name}: no difference from {other.name} was found."
@@ -88,8 +118,7 @@ def differences(card: LossCard, other: LossCard) -> str:
 
 def facts(card: LossCard) -> dict[str, str]:
     """Everything that the tables hold of one card, by column."""
-    low, high = (card.get("range", "all predictions", end) for end in ("smallest", "largest"))
-    found = {"range": f"{short(low)} to {short(high)}"}
+    found = {SEEN: _seen(card)}
     found |= {name: short(card.get("responses", f"{name}, p = {SURE}")) for name in SHOWN}
     found["uniform"] = short(card.get("responses", "uniform"))
     found["a step does not raise p(true) at"] = _not_rising(card)
@@ -112,18 +141,17 @@ def facts(card: LossCard) -> dict[str, str]:
     for kind in ("float16", "bfloat16"):
         found[kind] = _half(card, kind)
     found["no finite answer to"] = _not_finite(card)
-    share = card.get("path", "from uniform to the label", "gradient at uniform / peak")
-    digits = f"{share:.2g}" if isinstance(share, float) else text(share)
-    found["gradient at uniform"] = f"{digits} of its peak"
+    case = ("path", "from near uniform to the label", "gradient near uniform / peak")
+    share = card.get(*case)
+    known = isinstance(share, float) and isfinite(share)
+    found[NEAR_UNIFORM] = f"{share:.2g} of its peak" if known else short(share)
     return found
 
 
 def markdown_card(card: LossCard) -> str:
     """The whole card: responses as a table, the other cells by section."""
-    from losslab.analysis.tables import markdown_table
-
     kind = "binary" if card.num_classes == 1 else f"{card.num_classes} classes"
-    parts = [f"**{card.name}** ({kind})", markdown_table(_responses(card))]
+    parts = [f"**{escaped(card.name)}** ({kind})", markdown_table(_responses(card))]
     frame = card.to_frame()
     rest = frame[~frame["section"].isin(["responses", "noise"])]
     lines = [
@@ -140,8 +168,10 @@ def markdown_card(card: LossCard) -> str:
 
 
 def short(value: Value) -> str:
-    """A number with three digits; a sentence of an error as it is."""
+    """A number with three digits, or "not finite"; a sentence of an error as it is."""
     if isinstance(value, float):
+        if not isfinite(value):
+            return "not finite"
         return "0" if abs(value) < 5e-7 else f"{value:.3g}"
     return text(value)
 
@@ -173,17 +203,42 @@ def _cell(quantity: str, value: str) -> str:
 
 
 def _not_rising(card: LossCard) -> str:
-    found = [
-        f"{r.case} ({r.value})"
-        for r in card.readings
-        if r.section == "responses" and r.quantity == "p(true) after a step" and r.value != "rises"
-    ]
-    return "; ".join(found) or "none"
+    return _exceptions(card, "responses", "p(true) after a step", "rises") or "none"
+
+
+def _exceptions(card: LossCard, section: str, quantity: str, good: Value) -> str:
+    """The cases of a section that are not as they should be, each with what it is instead; that
+    alone where it is the same for all.
+    """
+    cases = list(dict.fromkeys(r.case for r in card.readings if r.section == section))
+    found = {case: card.get(section, case, quantity) for case in cases}
+    wrong = {case: value for case, value in found.items() if value not in (good, None)}
+    others = set(wrong.values())
+    if wrong and len(others) == 1 and len(wrong) == sum(v is not None for v in found.values()):
+        return _brief(wrong[next(iter(wrong))], whole=True) or "; ".join(wrong)
+    named = [(case, _brief(value)) for case, value in wrong.items()]
+    return "; ".join(f"{case} ({words})" if words else case for case, words in named)
+
+
+def _brief(value: Value, *, whole: bool = False) -> str:
+    """What is not as it should be, in a word or as a whole sentence; "" for a plain no."""
+    if not isinstance(value, str):
+        return ""
+    return "raises" if value.startswith("raises ") and not whole else value
+
+
+def _seen(card: LossCard) -> str:
+    low, high = (card.get("range", "all predictions", end) for end in ("smallest", "largest"))
+    if low is None:  # nothing finite
+        return short(card.get("responses", "uniform"))
+    return f"{short(low)} to {short(high)}"
 
 
 def _ratio(after: Value, before: Value) -> str:
-    if not isinstance(after, float) or not isinstance(before, float):
-        return "raises"
+    if not isinstance(before, float) or not isfinite(before):
+        return short(before)
+    if not isinstance(after, float) or not isfinite(after):
+        return short(after)
     if same(after, before) or short(after) == short(before):
         return "the same"
     return f"{short(before)} becomes {short(after)}"
@@ -195,12 +250,9 @@ def _batch(card: LossCard) -> str:
     # Images count alike only while they have equally many annotated pixels.
     if (alike, unlike) == ("image, averaged", "batch"):
         return "mean over pixels"
+    if alike == "image, averaged" != unlike:
+        return f"mean over images or pixels (with void pixels: {_brief(unlike)})"
     return BATCH.get(alike, alike)
-
-
-def _rough(fact: str) -> str:
-    # How far half precision was tried depends on the time it took.
-    return "right" if fact.startswith("right to") else fact
 
 
 def _void(card: LossCard) -> str:
@@ -217,12 +269,7 @@ def _void(card: LossCard) -> str:
 
 
 def _changes(card: LossCard) -> str:
-    broken = [
-        r.case
-        for r in card.readings
-        if r.section == "invariances" and r.quantity == "holds" and r.value is False
-    ]
-    return "; ".join(broken) or "nothing that was tried"
+    return _exceptions(card, "invariances", "holds", True) or "nothing that was tried"
 
 
 def _half(card: LossCard, kind: str) -> str:
@@ -230,14 +277,9 @@ def _half(card: LossCard, kind: str) -> str:
     if isinstance(size, str):
         return size
     if size is not None:
-        return f"wrong from {size}"
-    return f"right to {card.get('half precision', kind, 'largest size')}"
+        return f"value wrong from {size}"
+    return f"value right to {card.get('half precision', kind, 'largest size')}"
 
 
 def _not_finite(card: LossCard) -> str:
-    found = []
-    for case in dict.fromkeys(r.case for r in card.readings if r.section == "extremes"):
-        finite = card.get("extremes", case, "finite")
-        if finite is not True:
-            found.append(f"{case} (raises)" if isinstance(finite, str) else case)
-    return "; ".join(found) or "none"
+    return _exceptions(card, "extremes", "finite", True) or "none"
