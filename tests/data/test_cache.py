@@ -1,6 +1,7 @@
 """The cache: built once and whole, shared by tasks, keyed by content, honest about a bad disk."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -150,7 +151,15 @@ def flip_a_bit(entry):
     path.write_bytes(data)
 
 
+def forget_the_labels(entry):
+    meta = json.loads((entry / "meta.json").read_text())
+    del meta["sha256"]["labels.npy"]
+    (entry / "meta.json").write_text(json.dumps(meta))
+    (entry / "labels.npy").unlink()
+
+
 DAMAGE = {
+    "forgotten": forget_the_labels,
     "bit": flip_a_bit,
     "cut": lambda e: (e / "images.npy").write_bytes((e / "images.npy").read_bytes()[:-1]),
     "empty": lambda e: (e / "images.npy").write_bytes(b""),

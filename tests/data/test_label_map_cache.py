@@ -1,5 +1,6 @@
 """The cache of label maps: made once, named by what they depend on, never half there."""
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -78,7 +79,14 @@ def break_a_value(entry):
     (entry / "maps.npy").write_bytes(data)
 
 
+def forget_the_map(entry):
+    meta = json.loads((entry / "meta.json").read_text())
+    (entry / "meta.json").write_text(json.dumps(meta | {"sha256": {}}))
+    (entry / "maps.npy").unlink()
+
+
 DAMAGE = {
+    "forgotten": forget_the_map,
     "bit": break_a_value,
     "cut": lambda e: (e / "maps.npy").write_bytes((e / "maps.npy").read_bytes()[:-4]),
     "gone": lambda e: (e / "maps.npy").unlink(),

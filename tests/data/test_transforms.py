@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from losslab.data.transforms import AUGMENTATIONS, MEAN, STD, augment, normalize
+from losslab.data.transforms import AUGMENTATIONS, MEAN, STD, draw_geometry, normalize
 from losslab.errors import DataError
 
 
@@ -17,10 +17,14 @@ def batch(n=8, h=24, w=32, seed=0):
     return images, labels
 
 
+def moved(images, labels, preset, crop, generator):
+    """Picture and label after one movement, as the training loop moves them."""
+    geometry = draw_geometry(len(images), preset=preset, crop_size=crop, generator=generator)
+    return geometry.images(images), geometry.labels(labels)
+
+
 def run(preset, crop=None, seed=0, **shape):
-    images, labels = batch(**shape)
-    generator = torch.Generator().manual_seed(seed)
-    return augment(images, labels, preset=preset, crop_size=crop, generator=generator)
+    return moved(*batch(**shape), preset, crop, torch.Generator().manual_seed(seed))
 
 
 def crop_of(preset, size=(16, 16)):
@@ -59,7 +63,7 @@ def test_scaled_picture_and_label_stay_aligned():
 
 def test_none_returns_the_batch_itself():
     images, labels = batch()
-    out = augment(images, labels, preset="none", crop_size=None, generator=torch.Generator())
+    out = moved(images, labels, "none", None, torch.Generator())
     assert out[0] is images
     assert out[1] is labels
 
@@ -88,7 +92,7 @@ def test_crops_reach_every_corner():
     generator = torch.Generator().manual_seed(0)
     seen = set()
     for _ in range(300):
-        _, out = augment(images, labels, preset="crop_flip", crop_size=(4, 4), generator=generator)
+        _, out = moved(images, labels, "crop_flip", (4, 4), generator)
         seen |= set(out.flatten().tolist())
     assert seen == set(range(64))
 

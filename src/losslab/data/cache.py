@@ -59,7 +59,8 @@ def cached(dataset: SegmentationDataset, size: tuple[int, int], cache_root: Path
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     folder = cache_root / f"{dataset.name}-{size[0]}x{size[1]}-{key[:16]}"
     with explained(cache_root):
-        meta = open_entry(folder, key, lambda temporary: _write(dataset, size, temporary))
+        arrays = frozenset({"images.npy", "labels.npy"})
+        meta = open_entry(folder, key, arrays, lambda temporary: _write(dataset, size, temporary))
     contents = json.dumps(meta["sha256"], sort_keys=True)
     return CacheEntry(
         folder=folder,

@@ -21,22 +21,25 @@ LOCK_SECONDS = 3600
 """How long to wait for another process that builds the same entry."""
 
 
-def open_entry(folder: Path, key: str, build: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+def open_entry(
+    folder: Path, key: str, arrays: frozenset[str], build: Callable[[Path], dict[str, Any]]
+) -> dict[str, Any]:
     """What the entry's meta.json holds, with the arrays' digests under "sha256"; the entry is built
     where it is missing or damaged.
 
-    `build(folder)` writes the arrays as .npy files and returns what else meta.json is to hold;
+    `build(folder)` writes the arrays, .npy files of the names `arrays`, and returns what else
+    meta.json is to hold;
     `key` tells this entry from others of its folder's name. Two processes that ask at once build it
     once. Raises what the file system raises; nothing half-written stays.
     """
-    meta = _verified(folder, key)
+    meta = _verified(folder, key, arrays)
     if meta is None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=LOCK_SECONDS):
-            meta = _verified(folder, key)
+            meta = _verified(folder, key, arrays)
             if meta is None:
                 _build(folder, key, build)
-                meta = _verified(folder, key)
+                meta = _verified(folder, key, arrays)
     if meta is None:
         raise DataError(
             f"{folder}: the cache entry was written and reads back differently; check the disk, "
@@ -77,7 +80,7 @@ def _build(folder: Path, key: str, build: Callable[[Path], dict[str, Any]]) -> N
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _verified(folder: Path, key: str) -> dict[str, Any] | None:
+def _verified(folder: Path, key: str, arrays: frozenset[str]) -> dict[str, Any] | None:
     """The entry's meta.json, or None where the entry is missing or not as it was written.
 
     Reading it whole to compare digests takes a second for 1.5 GB and leaves it in the page cache
@@ -85,7 +88,7 @@ def _verified(folder: Path, key: str) -> dict[str, Any] | None:
     """
     with suppress(OSError, ValueError, KeyError, TypeError, EOFError, AttributeError):
         meta: dict[str, Any] = json.loads((folder / "meta.json").read_text())
-        if meta["key"] != key:
+        if meta["key"] != key or meta["sha256"].keys() != arrays:
             return None
         if all(file_digest(folder / name) == digest for name, digest in meta["sha256"].items()):
             return meta

@@ -65,7 +65,7 @@ def cached_maps(
         return identity
 
     try:
-        open_entry(folder, key, write)
+        open_entry(folder, key, frozenset({"maps.npy"}), write)
     except (
         OSError
     ):  # a folder of pictures that can be read and not written serves runs all the same

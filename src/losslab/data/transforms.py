@@ -99,7 +99,9 @@ def draw_geometry(
 ) -> Geometry:
     """The random movement of a batch of `count` pictures, from the CPU generator.
 
-    `crop_size` (height, width) belongs to the presets that crop.
+    `crop_size` (height, width) belongs to the presets that crop. Where a picture is smaller than
+    the crop it is padded below and to the right with black, its label with void. Raises
+    `DataError` for a preset that is unknown or lacks its `crop_size`.
     """
     if preset not in AUGMENTATIONS:
         raise DataError(unknown("augmentation", preset, AUGMENTATIONS))
@@ -115,23 +117,6 @@ def draw_geometry(
     if steps.flip:
         mirrored = torch.rand(count, generator=generator) < 0.5
     return Geometry(places, steps.scale, crop_size, mirrored)
-
-
-def augment(
-    images: UInt8[Tensor, "n 3 h w"],
-    labels: UInt8[Tensor, "n h w"],
-    *,
-    preset: str,
-    crop_size: tuple[int, int] | None,
-    generator: torch.Generator,
-) -> tuple[UInt8[Tensor, "n 3 h2 w2"], UInt8[Tensor, "n h2 w2"]]:
-    """The batch after a random augmentation; picture and label go through the same geometry.
-
-    `crop_size` (height, width) belongs to the presets that crop. Where a picture is smaller than
-    the crop it is padded below and to the right with black, its label with void.
-    """
-    geometry = draw_geometry(len(images), preset=preset, crop_size=crop_size, generator=generator)
-    return geometry.images(images), geometry.labels(labels)
 
 
 def normalize(images: UInt8[Tensor, "n 3 h w"]) -> Float32[Tensor, "n 3 h w"]:
