@@ -1,6 +1,7 @@
 """What is shown of an EdgeNet, and the made-up predictions that it is shown on."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -113,3 +114,21 @@ def test_right_missed_invented_and_unscored_edges_have_a_colour_each():
         pictures.UNSCORED,
     ]
     assert axes.get_xlabel() == "1 missed, 1 invented"
+    assert [rings.get_offsets().tolist() for rings in axes.collections] == [[[1, 0]], [[2, 0]]]
+    assert edges.read_views([view]).startswith("In the maps shown 2 of 4 scored pixels are wrong")
+
+
+def test_the_sobel_map_is_that_of_the_loss_with_nothing_outside_the_picture():
+    masks = torch.ones(1, 1, 3, 3)
+    found = edges.feature_maps(random_edge_net(1), masks.repeat(1, 2, 1, 1), {})["Sobel"] / 2
+    assert np.array_equal(found, [[6, 4, 6], [4, 0, 4], [6, 4, 6]])
+
+
+def test_the_sentence_on_the_scores_is_about_the_test_maps():
+    row = {"label maps": 20, "F1, %": 90.0, "precision, %": 80.0, "recall, %": 99.5}
+    scores = pd.DataFrame(
+        [{"split": "validation", **row, "label maps": 3}, {"split": "test", **row}]
+    )
+    words = edges.read_scores(scores)
+    assert words.startswith("On 20 test maps the network finds 99.50 % of the edge pixels")
+    assert words.endswith("F1 90.00 %.")

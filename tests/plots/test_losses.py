@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from losslab.losses.contracts.sweeps import gradient_maps, loss_functions, sweep
 from losslab.losses.situations import Situation
@@ -56,10 +57,24 @@ def test_sweeps_have_a_row_for_each_loss_and_share_its_scale() -> None:
     assert len(figure.axes) == 4
     first, second = figure.axes[:2]
     assert first.get_ylim() == second.get_ylim()
-    assert [axes.get_xlabel() for axes in figure.axes[2:]] == [
-        "shift, pixels",
-        "radius of the hole, pixels",
-    ]
+    names = ["shift, pixels", "radius of the hole, pixels"]
+    assert [axes.get_xlabel() for axes in figure.axes[2:]] == names
+    assert [axes.get_title() for axes in figure.axes[:2]] == names
+
+
+def test_a_loss_that_raises_says_so_in_its_place_and_the_others_are_drawn() -> None:
+    def raising(logits: Tensor, labels: Tensor) -> Tensor:
+        raise ValueError("not today, and not for a picture like this one either")
+
+    functions = loss_functions([raising, "ce"])
+    figure = gradients_figure(gradient_maps(functions, SITUATION), SITUATION)
+    assert outside(figure) == []
+    texts = [t.get_text().replace("\n", " ") for axes in figure.axes for t in axes.texts]
+    assert [text for text in texts if text.startswith("raises ValueError: not today")]
+    figure = sweeps_figure(sweep(functions, SITUATION, "shift", [0, 3]))
+    assert outside(figure) == []
+    assert figure.axes[0].texts[0].get_text().startswith("raises ValueError")
+    assert not figure.axes[1].texts
 
 
 def test_masks_are_drawn_side_by_side_under_their_names() -> None:

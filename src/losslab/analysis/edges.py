@@ -2,6 +2,7 @@
 mistakes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +16,12 @@ from losslab.constants import IGNORE_INDEX
 from losslab.data import RunData
 from losslab.losses import EdgeNet, ce, semeda, sobel
 from losslab.losses.edge_net import CHANNELS, label_masks, probability_masks
+from losslab.losses.sobel import sobel_maps
 from losslab.training.edges import edge_score, edge_targets
 from losslab.training.evaluate import classify
 
 SURE, UNSURE = 0.999, 0.6
 """Probability of the predicted class."""
-
-SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype=float)
 
 LabelMap = UInt8[np.ndarray, "h w"]
 Map = Float[np.ndarray, "h w"]
@@ -35,6 +35,16 @@ class EdgeView:
     target: Bool[np.ndarray, "h w"]
     found: Bool[np.ndarray, "h w"]
     scored: Bool[np.ndarray, "h w"]
+
+    @property
+    def missed(self) -> Bool[np.ndarray, "h w"]:
+        """Scored edge pixels that the net does not find."""
+        return self.target & ~self.found & self.scored
+
+    @property
+    def invented(self) -> Bool[np.ndarray, "h w"]:
+        """Scored pixels that the net takes for edges and are none."""
+        return ~self.target & self.found & self.scored
 
 
 def held_out_scores(net: EdgeNet, data: RunData) -> pd.DataFrame:
@@ -139,12 +149,8 @@ def feature_maps(
         for channel in chosen
     }
     maps["p(edge)"] = found.edges[0, 1].numpy()
-    responses = [
-        np.abs(ndimage.correlate(mask.double().numpy(), kernel, mode="nearest"))
-        for mask in masks[0]
-        for kernel in (SOBEL, SOBEL.T)
-    ]
-    return {**maps, "Sobel": np.sum(responses, axis=0)}
+    responses = sum(response.abs().sum(1)[0] for response in sobel_maps(masks))
+    return {**maps, "Sobel": np.asarray(responses)}
 
 
 @torch.inference_mode()
@@ -164,6 +170,25 @@ def telling_features(
         order = apart.nan_to_num(-1.0).argsort(descending=True)  # some features are 0 everywhere
         chosen[layer] = order[:count].tolist()
     return chosen
+
+
+def read_scores(scores: pd.DataFrame) -> str:
+    """What the test rows of `held_out_scores` say."""
+    row = scores.set_index("split").loc["test"]
+    f1, precision, recall = (
+        f"{row[name]:.2f} %" for name in ("F1, %", "precision, %", "recall, %")
+    )
+    return (
+        f"On {row['label maps']:.0f} test maps the network finds {recall} of the edge pixels, and "
+        f"{precision} of what it finds are edges: F1 {f1}."
+    )
+
+
+def read_views(views: Sequence[EdgeView]) -> str:
+    """How many pixels are wrong in the maps shown."""
+    scored = sum(int(view.scored.sum()) for view in views)
+    wrong = sum(int((view.missed | view.invented).sum()) for view in views)
+    return f"In the maps shown {wrong} of {scored} scored pixels are wrong; they are ringed."
 
 
 def read_mistakes(table: pd.DataFrame) -> str:

@@ -7,6 +7,7 @@ import torch
 from annotated_types import Ge
 from jaxtyping import Float, Integer
 from torch import Tensor
+from torch.nn.functional import pad
 
 from losslab.constants import IGNORE_INDEX
 from losslab.losses.at_once import at_once
@@ -39,6 +40,14 @@ def sobel(
     share = 1.0 if reduction == "l1" else 1.0 / (2 * logits.shape[1])
     annotated = (labels != IGNORE_INDEX).sum().clamp(min=1)
     return float(weight) * share * _sobel(logits, labels, [], []) / annotated
+
+
+def sobel_maps(
+    masks: Float[Tensor, "n c h w"],
+) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
+    """What the two kernels, x and y, answer to each class of masks, which are 0 outside."""
+    framed = pad(masks, (1, 1, 1, 1))
+    return _across(framed), _down(framed)
 
 
 def _value_and_gradient(

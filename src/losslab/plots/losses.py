@@ -51,6 +51,14 @@ def plot_gradient(gradient: Float[ndarray, "h w"], situation: Situation, axes: A
     return bare(axes)
 
 
+def plot_failure(words: str, axes: Axes) -> Axes:
+    """Say in the place of a picture what a loss raised."""
+    axes.text(0.5, 0.5, fill(words, 18), fontsize=5, ha="center", va="center", clip_on=True)
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.set_box_aspect(1)
+    return bare(axes)
+
+
 def plot_situation(situation: Situation, axes: Axes) -> Axes:
     """Draw the object (grey) and the outline of what is predicted (dashed), and say how sure."""
     axes.imshow(situation.object(), cmap="Greys", vmin=0, vmax=3)
@@ -85,18 +93,24 @@ def bare(axes: Axes) -> Axes:
 
 
 def gradients_figure(
-    maps: Mapping[str, Float[ndarray, "h w"]], situation: Situation, *, columns: int = 6
+    maps: Mapping[str, Float[ndarray, "h w"] | str], situation: Situation, *, columns: int = 6
 ) -> Figure:
-    """The situation and the gradient of every loss side by side, each on its own scale."""
+    """The situation and the gradient of every loss side by side, each on its own scale; a text
+    stands for itself.
+    """
     rows = math.ceil((1 + len(maps)) / columns)
     with figure_style():
-        lines = max(fill(name, 20).count("\n") for name in maps)
+        lines = max((fill(name, 20).count("\n") for name in maps), default=0)
         height = rows * (PAGE / columns + 0.3 + 0.12 * lines) + 0.65
         figure, grid = new_figure(rows, columns, width=PAGE, height=height)
         cells = [axes for line in grid for axes in line]
         plot_situation(situation, cells[0]).set_title("object and prediction", fontsize=7)
         for axes, (name, gradient) in zip(cells[1:], maps.items(), strict=False):
-            plot_gradient(gradient, situation, axes).set_title(fill(name, 20), fontsize=7)
+            if isinstance(gradient, str):
+                plot_failure(gradient, axes)
+            else:
+                plot_gradient(gradient, situation, axes)
+            axes.set_title(fill(name, 20), fontsize=7)
         for axes in cells[1 + len(maps) :]:
             axes.set_visible(False)
         scale = ScalarMappable(norm=Normalize(-1, 1), cmap=PUSH_MAP)
@@ -112,21 +126,26 @@ def sweeps_figure(table: pd.DataFrame) -> Figure:
     """A row per loss, a column per field of `sweep`'s rows: its value as the prediction changes.
 
     The panels of a row share their scale, so that the kinds of error can be weighed against each
-    other.
+    other. The fields are named above the first row and below the last one.
     """
     losses, fields = list(dict.fromkeys(table["loss"])), list(dict.fromkeys(table["field"]))
     with figure_style():
-        height = 0.62 * len(losses) + 0.5
+        height = 0.62 * len(losses) + 0.65
         figure, grid = new_figure(len(losses), len(fields), width=PAGE, height=height)
         for line, loss in zip(grid, losses, strict=True):
             mine = table[table["loss"] == loss]
             known = mine["value"][np.isfinite(mine["value"])]
-            low, high = float(known.min()), float(known.max())
+            low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
             room = 0.08 * (high - low) or 0.5
             for axes, field in zip(line, fields, strict=True):
-                plot_sweep(mine[mine["field"] == field], axes)
+                rows = mine[mine["field"] == field]
+                plot_sweep(rows, axes)
                 axes.set_ylim(low - room, high + room)
-                axes.set_yticks([low, high], labels=[f"{low:.2g}", f"{high:.2g}"])
+                texts = [f"{low:.2g}", f"{high:.2g}"] if len(known) else ["", ""]
+                axes.set_yticks([low, high], labels=texts)
+                if not np.isfinite(rows["value"]).any():
+                    words = fill(next(filter(None, rows["error"]), "not finite")[:60], 36)
+                    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center")
                 if axes is not line[0]:
                     axes.set_yticklabels([])
                 if loss != losses[-1]:
@@ -134,8 +153,10 @@ def sweeps_figure(table: pd.DataFrame) -> Figure:
             name = fill(loss, 20)
             line[0].set_ylabel(name, rotation=0, ha="right", va="center")
             line[0].yaxis.set_label_coords(-0.25, 0.5)
-        for axes, field in zip(grid[-1], fields, strict=True):
-            axes.set_xlabel(FIELDS.get(str(field), str(field)))
+        for above, below, field in zip(grid[0], grid[-1], fields, strict=True):
+            name = FIELDS.get(str(field), str(field))
+            above.set_title(name, fontsize=7)
+            below.set_xlabel(name)
     return figure
 
 
