@@ -85,6 +85,28 @@ def test_the_verdict_names_what_misses_its_target(table) -> None:
     assert "| dice " in losses_text(found, {"threads": 1}, ["A note."])
 
 
+def test_the_slowest_losses_are_measured_in_the_first_process_alone(monkeypatch) -> None:
+    left_out: list[set[str]] = []
+
+    def measured(work, settings, without, number, *, threads):
+        left_out.extend(without)
+        return [costs({"dice": 1.0} if without[0] else {"dice": 1.0, "lovasz": 40.0})]
+
+    monkeypatch.setattr(losses, "in_fresh_process", measured)
+    found, _ = bench_losses([Setting("B", ("dice", "lovasz"))], processes=3)
+    assert left_out == [set(), {"losslab: lovasz"}, {"losslab: lovasz"}]
+    found = found.set_index("loss")
+    assert found.loc["lovasz", "processes"] == 1
+    assert found.loc["lovasz", "times_floor"] == 80
+    assert found.loc["dice", "processes"] == 3
+
+
+def test_a_row_that_is_to_be_left_out_is(monkeypatch) -> None:
+    found = measure(Setting("1,3,8,8", ("dice", "iou"), repeats=1), without={"losslab: iou"})
+    names = [cost.loss for cost in found.costs if cost.library == "losslab"]
+    assert names == ["dice"]
+
+
 def test_a_loss_of_another_library_that_fails_is_left_out_with_a_sentence(monkeypatch) -> None:
     def fail() -> None:
         raise RuntimeError("no such thing. Really")

@@ -52,6 +52,12 @@ def test_a_slow_call_takes_part_in_fewer_rounds_but_in_one_at_least() -> None:
     assert len(samples["snail"]) == 1
 
 
+def test_a_call_takes_part_in_fewer_rounds_where_that_is_asked() -> None:
+    calls = {"base": lambda: spin(1), "other": lambda: spin(1)}
+    samples = interleave(calls, baseline="base", repeats=5, device=CPU, fewer={"other": 2})
+    assert {name: len(own) for name, own in samples.items()} == {"base": 5, "other": 2}
+
+
 def test_a_call_that_fails_is_an_error_or_left_out_as_wished() -> None:
     def fail() -> None:
         raise RuntimeError("a reason")

@@ -38,7 +38,7 @@ def losses(
     ] = None,
     peers: Annotated[bool, typer.Option(help="Measure other libraries' losses too.")] = True,
     device: Device = "auto",
-    repeats: Annotated[int, typer.Option(min=1, help="Rounds in each process.")] = 7,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds in each process.")] = 5,
     processes: Annotated[int, typer.Option(min=1, help="Fresh processes.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     output: Output = None,
@@ -81,7 +81,7 @@ def losses(
 @bench_app.command()
 def train(
     loss: LossOption = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of each loss, after one more.")] = 6,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each loss, after one more.")] = 10,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures in a batch.")] = 8,
     classes: Annotated[int, typer.Option(min=2, max=255, help="Number of classes.")] = 19,
     size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (256, 256),

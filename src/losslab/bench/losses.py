@@ -2,7 +2,7 @@
 
 import statistics
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,8 +13,11 @@ from losslab.bench.inputs import DTYPES, LAYOUTS, Inputs, make_inputs, parse_sha
 from losslab.bench.memory import allocated_peak, resident_peak
 from losslab.bench.rows import COPY, OURS, TORCH, Row, baseline, rows
 from losslab.bench.targets import reference, target
-from losslab.bench.timing import Timing, in_fresh_process, interleave, summary
+from losslab.bench.timing import SLOWEST, Timing, in_fresh_process, interleave, summary
 from losslab.errors import brief
+
+OTHERS_ROUNDS = 3
+"""Rounds at most of losses that are no losslab's own."""
 
 COLUMNS = (
     "shape",
@@ -50,7 +53,7 @@ class Setting:
     dtype: str = "float32"
     layout: str = "contiguous"
     device: str = "cpu"
-    repeats: int = 7
+    repeats: int = 5
     peers: bool = True
 
 
@@ -84,12 +87,15 @@ def bench_losses(
     `ratio` is the median over fresh processes of the time in units of torch's cross-entropy,
     `ratio_low` and `ratio_high` are its least and greatest; `memory` and `resident` are peaks in
     units of the logits' bytes; `times_floor` is the time in units of reading the logits twice and
-    writing the gradient once.
+    writing the gradient once. Losses that take more than `SLOWEST` times as long as cross-entropy
+    are measured in the first process alone.
     """
     found: list[list[Costs]] = []
     for number in range(processes):
         echo(f"process {number + 1} of {processes}")
-        found.append(in_fresh_process(measure_all, list(settings), number, threads=threads))
+        slowest = [_slowest(costs) for costs in found[0]] if found else [set()] * len(settings)
+        arguments = (list(settings), slowest, number)
+        found.append(in_fresh_process(measure_all, *arguments, threads=threads))
     table, notes = [], []
     for setting, of_processes in zip(settings, zip(*found, strict=True), strict=True):
         table += _table(setting, of_processes)
@@ -97,15 +103,24 @@ def bench_losses(
     return pd.DataFrame(table, columns=list(COLUMNS)), list(dict.fromkeys(notes))
 
 
-def measure_all(settings: Sequence[Setting], number: int) -> list[Costs]:
-    """What this process, the one of this number, finds out; memory is measured in the first."""
+def measure_all(
+    settings: Sequence[Setting], without: Sequence[set[str]], number: int
+) -> list[Costs]:
+    """What this process, the one of this number, finds out of all rows but those `without`; memory
+    is measured in the first.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of other libraries, which nobody here can act on
-        return [measure(setting, seed=number, memory=number == 0) for setting in settings]
+        return [
+            measure(setting, without=left_out, seed=number, memory=number == 0)
+            for setting, left_out in zip(settings, without, strict=True)
+        ]
 
 
-def measure(setting: Setting, *, seed: int = 0, memory: bool = True) -> Costs:
-    """Times of all rows in turn, then their memory."""
+def measure(
+    setting: Setting, *, without: Collection[str] = (), seed: int = 0, memory: bool = True
+) -> Costs:
+    """Times of all rows in turn but those whose keys are in `without`, then their memory."""
     device = torch.device(setting.device)
     inputs = make_inputs(
         parse_shape(setting.shape)[1],
@@ -114,7 +129,8 @@ def measure(setting: Setting, *, seed: int = 0, memory: bool = True) -> Costs:
         device=device,
     )
     base = baseline(inputs)
-    kept = {row.key: row for row in (base, *rows(inputs, setting.losses, with_peers=setting.peers))}
+    others = rows(inputs, setting.losses, with_peers=setting.peers)
+    kept = {row.key: row for row in (base, *others) if row.key not in without}
     notes = []
 
     def left_out(key: str, error: Exception) -> None:
@@ -128,6 +144,7 @@ def measure(setting: Setting, *, seed: int = 0, memory: bool = True) -> Costs:
         baseline=base.key,
         repeats=setting.repeats,
         device=device,
+        fewer={key: OTHERS_ROUNDS for key, row in kept.items() if row.library not in (OURS, TORCH)},
         seed=seed,
         failed=left_out,
     )
@@ -135,6 +152,11 @@ def measure(setting: Setting, *, seed: int = 0, memory: bool = True) -> Costs:
     peaks = {key: _peaks(row, inputs) if memory else (None, None) for key, row in kept.items()}
     costs = [Cost(row.loss, row.library, timings[key], *peaks[key]) for key, row in kept.items()]
     return Costs(costs, notes)
+
+
+def _slowest(costs: Costs) -> set[str]:
+    """Keys of the rows that are measured once."""
+    return {f"{cost.library}: {cost.loss}" for cost in costs.costs if cost.timing.ratio > SLOWEST}
 
 
 def _peaks(row: Row, inputs: Inputs) -> tuple[float, float | None]:
@@ -209,4 +231,5 @@ def _ratios(costs: Sequence[Cost]) -> list[float]:
 
 
 def _median_quotient(above: Sequence[float], below: Sequence[float]) -> float:
-    return statistics.median(a / b for a, b in zip(above, below, strict=True))
+    # One that is measured in the first process alone is held against that one's others.
+    return statistics.median(a / b for a, b in zip(above, below, strict=False))

@@ -82,11 +82,13 @@ def interleave(
     baseline: str,
     repeats: int,
     device: torch.device,
+    fewer: Mapping[str, int] | None = None,
     seed: int = 0,
     failed: Callable[[str, Exception], object] | None = None,
 ) -> dict[str, list[Sample]]:
     """The samples of each call, one a round; in every round the calls take turns in a new random
-    order.
+    order. `fewer` holds the number of rounds of calls that are to take part in fewer than
+    `repeats`.
 
     Every call warms up first. One that is slower than `SLOW` baselines takes part in the first
     rounds only, so that it costs no more time than one at that limit, but in one round at least; of
@@ -95,7 +97,7 @@ def interleave(
     """
     base = min(take_time(calls[baseline], device).milliseconds for _ in range(3))
     samples: dict[str, list[Sample]] = {name: [] for name in calls}
-    rounds = dict.fromkeys(calls, repeats)
+    rounds = {name: min(repeats, (fewer or {}).get(name, repeats)) for name in calls}
     for name, call in calls.items():
         try:
             first = take_time(call, device)
@@ -111,7 +113,7 @@ def interleave(
             rounds[name] = 0
         elif cost > SLOW:
             cost = take_time(call, device).milliseconds / base  # the first call may be slow itself
-            rounds[name] = min(repeats, max(1, round(repeats * SLOW / cost)))
+            rounds[name] = max(1, min(rounds[name], round(repeats * SLOW / cost)))
     rounds[baseline] = repeats
     order, chance = list(samples), random.Random(seed)
     gc.collect()

@@ -1,11 +1,12 @@
 """`losslab bench train`: what a loss costs within a whole training step.
 
 Every loss trains a network of its own from the same initial weights; the networks take turns, a
-step each, on the same batches. A step is that of `training.loop`, cut where its parts meet: the
-gradient is stopped at the logits once, so that the loss's backward pass and the network's can be
-told apart.
+step each in a random order, on the same batches. A step is that of `training.loop`, cut where its
+parts meet: the gradient is stopped at the logits once, so that the loss's backward pass and the
+network's can be told apart.
 """
 
+import random
 import statistics
 import tempfile
 import time
@@ -65,7 +66,7 @@ class Setting:
     """What is trained."""
 
     losses: tuple[str, ...]
-    steps: int = 6
+    steps: int = 10
     batch_size: int = 8
     num_classes: int = 19
     size: tuple[int, int] = (256, 256)
@@ -132,15 +133,15 @@ def measure_steps(setting: Setting) -> dict[str, list[dict[str, float]]]:
             name: _Trainee(name, setting, pictures, split, weights, Path(cache)) for name in names
         }
         laps: dict[str, list[dict[str, float]]] = {name: [] for name in trainees}
+        order, chance = list(trainees), random.Random(0)
         for step in range(setting.steps + 1):
             first = step * setting.batch_size
             group = [(first + i) % len(split) for i in range(setting.batch_size)]
             draws = torch.Generator().manual_seed(step)
             geometry = draw_geometry(len(group), preset="flip", crop_size=None, generator=draws)
-            # Every other round backwards: whoever came second comes first.
-            order = list(trainees.items())[:: 1 if step % 2 else -1]
-            for name, trainee in order:
-                found = trainee.step(group, geometry)
+            chance.shuffle(order)
+            for name in order:
+                found = trainees[name].step(group, geometry)
                 if step:  # the first one warms up
                     laps[name].append(found)
         for trainee in trainees.values():
