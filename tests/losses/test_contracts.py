@@ -330,7 +330,11 @@ def test_the_tables_have_a_row_for_each_card_and_the_sentences_name_them() -> No
         table = make(cards)
         assert list(table["loss"]) == ["ce", "levelset", "iou"]
         assert not table.isna().any().any()
-    assert "deepest pixel of the disc missed" in read_errors([card("distance", 1)])
+    free = "Costs at most 1 % of the dearest single pixel:"
+    assert f"{free} deepest pixel of the disc missed: distance." in read_errors(
+        [card("distance", 1)]
+    )
+    assert f"{free} none." in read_errors([card("dice", 4)])
     assert read_card(cards[0]).startswith("ce, binary: 0.0101 to ")
     assert "lowers p(true): levelset;" in read_responses(cards)
     assert read_dependence(cards) == "Pixels are pooled over the whole batch in iou."

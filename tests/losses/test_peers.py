@@ -158,6 +158,7 @@ def test_peers_of_a_library_that_is_missing_are_left_out_with_a_sentence(
     assert not [title for title in peers() if title.startswith("monai")]
     assert "smp DiceLoss" in peers()
     assert missing_libraries().startswith("Losses of monai")
+    assert "pip install -e '.[peers]'" in missing_libraries()
 
 
 def test_importing_the_losses_imports_no_other_library() -> None:

@@ -63,7 +63,9 @@ def read_responses(cards: Iterable[LossCard]) -> str:
 
 
 def read_errors(cards: Iterable[LossCard]) -> str:
-    """Which losses an error costs next to nothing, beside the dearest one, and which it pays."""
+    """Which losses a single wrong pixel costs next to nothing, beside the dearest one, and which
+    an error pays.
+    """
     free: dict[str, list[str]] = {}
     paid: dict[str, list[str]] = {}
     failed = []
@@ -71,14 +73,15 @@ def read_errors(cards: Iterable[LossCard]) -> str:
         costs = {r.case: r.value for r in card.readings if r.section == "errors"}
         known = {case: v for case, v in costs.items() if isinstance(v, float) and isfinite(v)}
         failed += [card.name] if len(known) < len(costs) else []
-        dearest = max(map(abs, known.values()), default=0.0)
+        pixels = {case: cost for case, cost in known.items() if "pixel " in case}
+        dearest = max(map(abs, pixels.values()), default=0.0)
         for case, cost in known.items():
-            if abs(cost) <= LITTLE * dearest:
+            if case in pixels and abs(cost) <= LITTLE * dearest:
                 free.setdefault(case, []).append(card.name)
             elif cost < 0:
                 paid.setdefault(case, []).append(card.name)
     return (
-        f"Costs at most 1 % of the dearest error: {_by_case(free)}. Lowers the value: "
+        f"Costs at most 1 % of the dearest single pixel: {_by_case(free)}. Lowers the value: "
         f"{_by_case(paid)}.{_told(failed)}"
     )
 
