@@ -1,10 +1,10 @@
-"""No input gives a loss or a gradient that is not finite."""
+"""No finite input gives a loss or a gradient that is not finite, and no NaN is hidden."""
 
 import pytest
 import torch
 
 from losslab.losses import build_loss
-from tests.losses.cases import EXPRESSIONS, objective_of
+from tests.losses.cases import EXPRESSIONS, objective_of, random_case
 
 KINDS = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -89,3 +89,11 @@ def test_cross_entropy_of_a_certain_mistake_is_its_margin():
     assert build_loss("ce", 2)(logits, torch.ones(1, 1, 1, dtype=torch.int64)) == 2e4
     binary = build_loss("ce", 1)(logits[:, 1:], torch.ones(1, 1, 1, dtype=torch.int64))
     assert binary == 1e4
+
+
+@pytest.mark.parametrize("num_classes", [1, 4])
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_logits_that_diverged_make_the_loss_nan(expression, num_classes):
+    logits, labels = random_case(num_classes)
+    diverged = torch.full_like(logits, torch.nan)
+    assert objective_of(expression, num_classes)(diverged, labels).isnan()

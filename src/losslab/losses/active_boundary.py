@@ -90,6 +90,8 @@ def _value_and_gradient(
         return logits.new_zeros((), dtype=kind), gradient
     void = labels == IGNORE_INDEX
     log_p = _log_probabilities(logits, void)  # (n, h, w, c)
+    # NaN is on no side of a comparison, so no boundary would be seen in it, and nothing lost.
+    diverged = log_p[..., 0].isnan().any()
     chosen = _neighbourhoods(_predicted_boundary(log_p, void, share), void, share)
     log_p = log_p.flatten(0, 2)
     distances = distances.to(kind).flatten()
@@ -107,7 +109,7 @@ def _value_and_gradient(
     goal = _smoothed(target, chosen.open, smoothing).to(kind)
     # 0 log 0 is 0: directions that are not open have goal 0, and pixels without any weight 0.
     losses = -(goal * log_ways.masked_fill(~chosen.open, 0)).sum(0)
-    total = (weight * losses.masked_fill(~counted, 0)).sum()
+    total = (weight * losses.masked_fill(~counted, 0)).sum().masked_fill(diverged, torch.nan)
     if not with_gradient:
         return total, logits.new_empty(0)
 

@@ -54,15 +54,15 @@ def _arctan_heaviside_slope(p: Tensor, epsilon: float) -> Tensor:
 
 
 def _step(p: Tensor, threshold: float) -> Tensor:
-    return (p >= threshold).to(p.dtype)
+    return (p >= threshold).to(p.dtype).add_(p - p)  # NaN stays NaN
 
 
 def _above(p: Tensor, threshold: float) -> Tensor:
-    return (p > threshold).to(p.dtype)
+    return (p > threshold).to(p.dtype).add_(p - p)
 
 
 def _masked(p: Tensor, threshold: float) -> Tensor:
-    return torch.where(p > threshold, p, 0)
+    return torch.where(p <= threshold, 0, p)
 
 
 CURVES: dict[
