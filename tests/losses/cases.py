@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from losslab.losses import LOSSES, EdgeNet, Objective, build_loss, needs_edge_net
+from losslab.losses import LOSSES, Objective, build_loss, needs_edge_net
+from losslab.losses.edge_net import random_edge_net
 
 EXPRESSIONS = [
     "ce",
@@ -79,13 +80,6 @@ def objective_of(expression: str, num_classes: int) -> Objective:
     """An objective; one that needs an EdgeNet gets that of `random_edge_net`."""
     edge_net = random_edge_net(num_classes) if needs_edge_net(expression) else None
     return build_loss(expression, num_classes, edge_net=edge_net)
-
-
-def random_edge_net(num_classes: int) -> EdgeNet:
-    """An EdgeNet with random weights, always the same."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return EdgeNet(num_classes)
 
 
 def random_case(

@@ -13,6 +13,7 @@ from losslab.bench.targets import ARITHMETIC, ON_THE_FLY
 from losslab.bench.timing import Call
 from losslab.constants import IGNORE_INDEX
 from losslab.losses import LOSSES, EdgeNet, build_loss, label_maps_of, needs_edge_net, parse
+from losslab.losses.edge_net import random_edge_net
 from losslab.losses.label_maps import label_map
 from losslab.losses.peers import Peer, peers
 
@@ -121,10 +122,8 @@ def _ours(inputs: Inputs, expression: str) -> Iterator[Row]:
 
 
 def _edge_net(inputs: Inputs) -> EdgeNet:
-    """An EdgeNet as it comes: its time does not depend on its weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return EdgeNet(inputs.num_classes).requires_grad_(False).to(inputs.logits.device)
+    """Untrained: its time does not depend on its weights."""
+    return random_edge_net(inputs.num_classes).to(inputs.logits.device)
 
 
 def _copies(inputs: Inputs) -> Call:

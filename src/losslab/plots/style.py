@@ -138,7 +138,9 @@ def show(figure: Figure, name: str, figures_dir: str | Path = "", *, alt: str = 
     name = file_name(name)
     width = round(figure.get_figwidth() * _SCREEN_DPI)
     metadata = {"losslab_figure": name, "image/png": {"alt": alt or name, "width": width}}
-    display({"image/png": png_bytes(figure), "text/plain": f"<{name}>"}, metadata=metadata, raw=True)
+    display(
+        {"image/png": png_bytes(figure), "text/plain": f"<{name}>"}, metadata=metadata, raw=True
+    )
 
 
 def png_bytes(figure: Figure) -> bytes:
