@@ -1,5 +1,6 @@
 """`losslab bench losses | train`."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,13 @@ bench_app = typer.Typer(
     help="Measure what a loss costs in time and memory, as ratios within one run.",
     no_args_is_help=True,
 )
+
+
+@bench_app.callback()
+def quiet() -> None:
+    """Keep torch's profiler, which counts the memory, from writing of itself to the terminal."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+
 
 LossOption = Annotated[
     list[str] | None,
