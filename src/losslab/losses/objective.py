@@ -112,8 +112,8 @@ class Objective(nn.Module):
         self._passes: list[_SharedPass] = []
         self._alone: list[tuple[str, float, Callable[..., Tensor], str | None]] = []
         maps: list[str] = []
-        for term in terms:
-            loss = loss_of(term.name, losses)
+        used = [loss_of(term.name, losses) for term in terms]
+        for term, loss in zip(terms, used, strict=True):
             name = loss.label_map(term.options)
             maps += [name] if name is not None else []
             asked = loss.asks(term.options)
@@ -125,12 +125,11 @@ class Objective(nn.Module):
             if loss.needs_edge_net:
                 function = partial(function, edge_net=_checked_net(edge_net, term, num_classes))
             self._alone.append((str(term), term.weight, function, name))
-        self.edge_net = (
-            edge_net if any(loss_of(t.name, losses).needs_edge_net for t in terms) else None
-        )
+        self.edge_net = edge_net if any(loss.needs_edge_net for loss in used) else None
         # What holds tensors of its own goes with the objective from device to device.
-        own = [loss_of(term.name, losses).function for term in terms]
-        self._modules_of_users = nn.ModuleList(f for f in own if isinstance(f, nn.Module))
+        self._modules_of_users = nn.ModuleList(
+            loss.function for loss in used if isinstance(loss.function, nn.Module)
+        )
         self.label_maps = tuple(dict.fromkeys(maps))
         """Names of the maps of the labels that it reads, and makes where they are not given."""
 
