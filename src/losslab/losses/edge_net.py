@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from losslab.constants import IGNORE_INDEX
-from losslab.errors import DataError, brief
+from losslab.errors import DataError, SpecError, brief
 from losslab.files import write_atomically
 
 CHANNELS = (16, 32, 2)
@@ -91,6 +91,21 @@ class EdgeNet(nn.Module):
                 "with `losslab edges`"
             ) from error
         return net
+
+
+def checked_edge_net(edge_net: EdgeNet | None, num_classes: int) -> EdgeNet:
+    """The EdgeNet itself; raises `SpecError` without one, or with one for other classes."""
+    if edge_net is None:
+        raise SpecError(
+            "semeda: needs an EdgeNet for the data's classes: give build_loss(..., "
+            "edge_net=...); `losslab edges` trains one"
+        )
+    if edge_net.num_classes != num_classes:
+        raise SpecError(
+            f"semeda: the EdgeNet is for num_classes={edge_net.num_classes}, the logits have "
+            f"{num_classes}; `losslab edges` trains one for other classes"
+        )
+    return edge_net
 
 
 def random_edge_net(num_classes: int) -> EdgeNet:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from losslab.constants import IGNORE_INDEX
 from losslab.errors import DataError, SpecError
-from losslab.losses.edge_net import EdgeNet
+from losslab.losses.edge_net import EdgeNet, checked_edge_net
 from losslab.losses.expression import Term, loss_of, parse
 from losslab.losses.label_maps import label_map
 from losslab.losses.passes import Asked
@@ -123,7 +123,7 @@ class Objective(nn.Module):
                 continue
             function = partial(loss.function, **term.options)
             if loss.needs_edge_net:
-                function = partial(function, edge_net=_checked_net(edge_net, term, num_classes))
+                function = partial(function, edge_net=checked_edge_net(edge_net, num_classes))
             self._alone.append((str(term), term.weight, function, name))
         self.edge_net = edge_net if any(loss.needs_edge_net for loss in used) else None
         # What holds tensors of its own goes with the objective from device to device.
@@ -224,19 +224,6 @@ class Objective(nn.Module):
             )
         if self.validate:
             check_labels(labels, self.num_classes)
-
-
-def _checked_net(edge_net: EdgeNet | None, term: Term, num_classes: int) -> EdgeNet:
-    if edge_net is None:
-        raise SpecError(
-            f"loss: {term.name!r} compares in the features of a trained EdgeNet; give "
-            "build_loss(..., edge_net=...), which `losslab edges` trains"
-        )
-    if edge_net.num_classes != num_classes:
-        raise SpecError(
-            f"edge_net: trained for {edge_net.num_classes} classes, the loss is for {num_classes}"
-        )
-    return edge_net
 
 
 def _check_value(value: Any, name: str, *, learns: bool) -> None:

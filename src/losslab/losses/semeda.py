@@ -7,9 +7,8 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from losslab.constants import IGNORE_INDEX
-from losslab.errors import SpecError
 from losslab.losses.at_once import at_once
-from losslab.losses.edge_net import CHANNELS, EdgeNet
+from losslab.losses.edge_net import CHANNELS, EdgeNet, checked_edge_net
 from losslab.losses.semeda_passes import value_and_gradient
 
 Weight = Annotated[float | int, Ge(0)]
@@ -36,26 +35,12 @@ def semeda(
     enter neither sum nor mean. The EdgeNet is frozen: nothing reaches its parameters. Raises
     `SpecError` without an EdgeNet, or with one for another number of classes.
     """
-    parameters = _parameters(edge_net, logits.shape[1])
+    net = checked_edge_net(edge_net, logits.shape[1])
+    parameters = [parameter.detach() for parameter in net.parameters()]
     shares = [1.0 if reduction == "l1" else 1.0 / channels for channels in CHANNELS]
     factors = [float(weight) * share for weight, share in zip(weights, shares, strict=True)]
     total = _semeda(logits, labels, parameters, factors)
     return total / (labels != IGNORE_INDEX).sum().clamp(min=1)
-
-
-def _parameters(edge_net: EdgeNet | None, num_classes: int) -> list[Tensor]:
-    """Weight and bias of each layer, detached."""
-    if edge_net is None:
-        raise SpecError(
-            "semeda: needs an EdgeNet for the data's classes: give build_loss(..., "
-            "edge_net=...); `losslab edges` trains one"
-        )
-    if edge_net.num_classes != num_classes:
-        raise SpecError(
-            f"semeda: the EdgeNet is for num_classes={edge_net.num_classes}, the logits have "
-            f"{num_classes}; `losslab edges` trains one for other classes"
-        )
-    return [parameter.detach() for parameter in edge_net.parameters()]
 
 
 _semeda = at_once("semeda", value_and_gradient)
