@@ -23,18 +23,19 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from losslab.data import DATASETS, check_task, parse_options
+from losslab.data.fitting import FITS
 from losslab.data.splits import SplitOptions
 from losslab.data.transforms import AUGMENTATIONS
 from losslab.errors import DataError, SpecError, unknown
 from losslab.losses import canonical
-from losslab.models import MODELS, check_model
+from losslab.models import MODELS, check_model, default_encoder
 
 Count = Annotated[int, Ge(1)]
 Pixels = Annotated[int, Ge(1), Le(65535)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[Finite, Ge(0)]
 
-NAMES = {"dataset": DATASETS, "augmentation": AUGMENTATIONS, "model": MODELS}
+NAMES = {"dataset": DATASETS, "augmentation": AUGMENTATIONS, "model": MODELS, "fit": FITS}
 """Fields whose value is a name, and the names there are."""
 
 
@@ -57,19 +58,34 @@ class RunSpec:
     split_seed: Annotated[int, Ge(0)] = 0
     folds: Annotated[int, Ge(3)] = 5
     fold: Annotated[int, Ge(0)] = 0
+    fold_val: Share | None = None
+    """Share of all pictures that validates under split "folds"; None: the fold after the test's."""
     size: tuple[Pixels, Pixels] = (64, 64)
+    fit: str = "stretch"
+    """How pictures come to `size`: stretched; "pad": as large as fits, void around them; "keep":
+    pixel for pixel, void below and to the right."""
+    test_size: tuple[Pixels, Pixels] | None = None
+    test_fit: str | None = None
+    """Size and fit of the test pictures where they differ from the others'."""
     augmentation: str = "none"
     crop_size: tuple[Pixels, Pixels] | None = None
 
     model: str = "unet"
     model_options: dict[str, Any] = Field(default_factory=dict)
-    encoder: str = "resnet34"
+    encoder: str | None = None
+    """None: the network's own (resnet34 for smp's)."""
     encoder_weights: str | None = None
     """None: random. "imagenet": the encoder's published weights. Otherwise a weights file."""
 
     loss: str = "ce"
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
     lr: Annotated[Finite, Gt(0)] = 1e-3
+    head_lr_factor: Annotated[Finite, Gt(0)] = 1.0
+    """Multiplies `lr` for the layers that no encoder brings (10 in DeepLab's recipe)."""
+    bias_lr_factor: Annotated[Finite, Gt(0)] = 1.0
+    """Multiplies the learning rate of biases (2 in the recipes of FCN and DeepLab)."""
+    bias_decay: bool = True
+    """False: weight decay spares biases."""
     weight_decay: Share = 0.0
     momentum: Annotated[Finite, Ge(0), Lt(1)] = 0.9
     """Of sgd and rmsprop; the Adams do not read it."""
@@ -112,11 +128,17 @@ class RunSpec:
             self.split_options()
         except DataError as error:
             raise SpecError(str(error)) from None
+        if self.test_fit is not None and self.test_fit not in FITS:
+            raise SpecError(unknown("test_fit", self.test_fit, FITS))
+        if self.encoder is None:
+            object.__setattr__(self, "encoder", default_encoder(self.model))
         check_model(self.model, encoder=self.encoder, options=self.model_options)
         if (self.epochs is None) == (self.max_iterations is None):
             raise SpecError("give exactly one of epochs and max_iterations")
-        if self.fold and self.split != "folds":
-            raise SpecError(f"fold: {self.fold} needs split 'folds', got {self.split!r}")
+        for field in ("fold", "fold_val"):
+            if getattr(self, field) and self.split != "folds":
+                value = getattr(self, field)
+                raise SpecError(f"{field}: {value} needs split 'folds', got {self.split!r}")
         crops = "crop" in self.augmentation
         if crops != (self.crop_size is not None):
             word = "needs" if crops else "takes no"
@@ -132,6 +154,7 @@ class RunSpec:
             fractions=self.split_fractions,
             folds=self.folds,
             fold=self.fold,
+            fold_val=self.fold_val,
             seed=self.split_seed,
         )
 
@@ -143,6 +166,9 @@ class RunSpec:
             "task": self.task,
             "split": self.split_options(),
             "size": self.size,
+            "fit": self.fit,
+            "test_size": self.test_size,
+            "test_fit": self.test_fit,
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,8 +177,12 @@ class RunSpec:
 
     @property
     def run_id(self) -> str:
-        """A readable name that ends in the first 8 hex digits of the spec's SHA-256."""
-        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        """A readable name that ends in 8 hex digits of the SHA-256 of what differs from the
+        defaults, so that a field which comes later leaves the names of earlier runs as they are.
+        """
+        defaults = {f.name: f.default for f in fields(self)}
+        told = {k: v for k, v in self.to_dict().items() if getattr(self, k) != defaults[k]}
+        text = json.dumps(told, sort_keys=True, separators=(",", ":"))
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         dataset = self.dataset_options.get("name", self.dataset)
         parts = [dataset, self.task, self.model, self.encoder, self.loss]

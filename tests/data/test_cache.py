@@ -200,16 +200,16 @@ def test_unreadable_picture_leaves_no_entry(tree, tmp_path):
 
 
 def test_interrupted_build_leaves_no_entry_and_the_next_one_works(tree, tmp_path, monkeypatch):
-    original = cache_module.resize
+    original = cache_module.fitted
 
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cache_module, "resize", stop)
+    monkeypatch.setattr(cache_module, "fitted", stop)
     with pytest.raises(KeyboardInterrupt):
         ready(tree, tmp_path / "cache")
     assert nothing_half_written(tmp_path / "cache")
-    monkeypatch.setattr(cache_module, "resize", original)
+    monkeypatch.setattr(cache_module, "fitted", original)
     ready(tree, tmp_path / "cache")
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from losslab.data import SplitOptions, open_dataset, prepare
 from losslab.data.check import check_dataset
-from losslab.data.fixture import write_fixture
+from losslab.data.fixtures import write_fixture
 from losslab.errors import DataError
 from tests.data.conftest import save
 
@@ -69,12 +69,12 @@ def test_jpeg_pictures_are_paired_by_stem(camvid):
 
 
 def test_incomplete_set_is_refused_unless_partial(camvid):
-    with pytest.raises(DataError, match="full set has 367 pictures here, this one 2; complete it"):
+    with pytest.raises(DataError, match="full set has 367 pictures in train, this one 2; complete it"):
         open_dataset("camvid", camvid)
 
 
 def test_missing_set_says_where_it_is_looked_for(tmp_path):
-    with pytest.raises(DataError, match="holds train and trainannot; put SegNet's CamVid there"):
+    with pytest.raises(DataError, match="holds trainannot; put SegNet's CamVid there"):
         open_dataset("camvid", tmp_path)
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from losslab.data import CachedSplit, RunData, SplitOptions, prepare
+from losslab.data.fitting import whole_extents
 from losslab.errors import Terminated
 from losslab.losses import EdgeNet
 from losslab.spec import RunSpec
@@ -40,9 +41,19 @@ def data_of(labels: np.ndarray) -> RunData:
         images=np.zeros((*labels.shape, 3), np.uint8),
         labels=labels.astype(np.uint8),
         ids=[str(i) for i in range(len(labels))],
+        extents=whole_extents(labels.astype(np.uint8)),
     )
     colours = np.zeros((2, 3), np.uint8)
-    return RunData(split, split, split, ("a", "b"), 2, colours, fingerprint="made up")
+    parts = {"train": split, "val": split, "test": split}
+    return RunData(
+        **parts,
+        class_names=("a", "b"),
+        num_classes=2,
+        colours=colours,
+        fingerprint="made up",
+        groups={},
+        tested_on_val=True,
+    )
 
 
 @pytest.mark.parametrize("task", [None, "blob+pole"])

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from losslab.data import CachedSplit, label_map_cache
+from losslab.data.fitting import whole_extents
 from losslab.data.transforms import AUGMENTATIONS, draw_geometry
 from losslab.losses import LABEL_MAPS, Objective, label_map
 from losslab.spec import RunSpec
@@ -105,7 +106,12 @@ def test_maps_of_all_classes_are_moved_with_their_labels(augmentation: str, tmp_
     draws = torch.Generator().manual_seed(0)
     labels = torch.randint(0, 3, (6, 8, 9), generator=draws, dtype=torch.uint8)
     labels = labels.repeat_interleave(5, 1).repeat_interleave(5, 2).numpy()
-    split = CachedSplit(np.zeros((6, 40, 45, 3), np.uint8), labels, [str(i) for i in range(6)])
+    split = CachedSplit(
+        np.zeros((6, 40, 45, 3), np.uint8),
+        labels,
+        [str(i) for i in range(6)],
+        whole_extents(labels),
+    )
     crops = AUGMENTATIONS[augmentation].crop
     groups = [[5, 0, 3], [1, 2, 4]]
     geometries = [

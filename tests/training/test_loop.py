@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from losslab.data import CachedSplit
+from losslab.data.fitting import whole_extents
 from losslab.errors import StudyError
 from losslab.metrics import score
 from losslab.spec import RunSpec
@@ -212,6 +213,7 @@ def test_pictures_that_do_not_fit_on_the_device_stay_in_the_cache(
         images=np.zeros((2, 8, 8, 3), np.uint8),
         labels=np.zeros((2, 8, 8), np.uint8),
         ids=["a", "b"],
+        extents=whole_extents(np.zeros((2, 8, 8), np.uint8)),
     )
     assert fit([split], torch.device("cpu"))
     monkeypatch.setattr("losslab.training.pictures.RESIDENT_SHARE", {"cpu": 0.0})

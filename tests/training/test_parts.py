@@ -72,7 +72,7 @@ def test_global_states_survive_a_weights_only_file(tmp_path: Path) -> None:
 def test_each_optimizer_lowers_a_quadratic(name: str) -> None:
     weight = torch.nn.Parameter(torch.tensor([3.0]))
     spec = RunSpec(epochs=1, optimizer=name, lr=0.05)  # pyright: ignore[reportArgumentType]
-    optimizer = build_optimizer(spec, [weight], torch.device("cpu"))
+    optimizer = build_optimizer(spec, torch.nn.ParameterList([weight]), torch.device("cpu"))
     for _ in range(50):
         optimizer.zero_grad()
         weight.square().sum().backward()
@@ -82,7 +82,8 @@ def test_each_optimizer_lowers_a_quadratic(name: str) -> None:
 
 def test_the_poly_schedule_is_the_papers_formula() -> None:
     spec = RunSpec(epochs=1, schedule="poly", lr=0.1, poly_power=0.9, optimizer="sgd")
-    optimizer = build_optimizer(spec, [torch.nn.Parameter(torch.zeros(1))], torch.device("cpu"))
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = build_optimizer(spec, torch.nn.ParameterList([weight]), torch.device("cpu"))
     schedule = build_schedule(spec, optimizer, total_steps=10)
     rates = []
     for _ in range(10):

@@ -27,6 +27,7 @@ from losslab.bench.targets import step_target
 from losslab.bench.timing import in_fresh_process
 from losslab.constants import IGNORE_INDEX
 from losslab.data import CachedSplit
+from losslab.data.fitting import whole_extents
 from losslab.data.transforms import Geometry, draw_geometry, normalize
 from losslab.losses import EdgeNet, build_loss, needs_edge_net
 from losslab.models import build_model
@@ -157,7 +158,7 @@ def make_split(setting: Setting) -> CachedSplit:
     colours = torch.randint(0, 256, (256, 3), generator=generator, dtype=torch.uint8)
     images = colours[labels.long()]
     ids = [f"blobs_{number}" for number in range(count)]
-    return CachedSplit(images.numpy(), labels.numpy(), ids)
+    return CachedSplit(images.numpy(), labels.numpy(), ids, whole_extents(labels.numpy()))
 
 
 class _Laps:
@@ -206,7 +207,7 @@ class _Trainee:
         model.load_state_dict(weights)
         self.model: nn.Module = model.to(self.device).to(memory_format=torch.channels_last)  # pyright: ignore
         spec = RunSpec(encoder=setting.encoder, epochs=1)
-        self.optimizer = build_optimizer(spec, self.model.parameters(), self.device)
+        self.optimizer = build_optimizer(spec, self.model, self.device)
         self.loss, names = _loss(loss, setting.num_classes, self.device)
         self.maps = LabelMaps(split, names, setting.num_classes, self.device, cache_root=cache)
         self.bare = loss == BARE

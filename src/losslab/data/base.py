@@ -1,7 +1,7 @@
 """What every data set offers, and the binary views ("tasks") of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +26,12 @@ class SegmentationDataset(ABC):
 
     name: ClassVar[str]
     options_type: ClassVar[type]
+    static_classes: ClassVar[tuple[str, ...] | None] = None
+    """The classes by index where they are known without the files."""
+    tasks: ClassVar[Mapping[str, str]] = {}
+    """The papers' binary tasks by name, each as a task of class names."""
+    groups: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Classes that a paper scores as one, by the name of the union."""
 
     def __init__(
         self,
@@ -41,6 +47,11 @@ class SegmentationDataset(ABC):
         self.splits = list(splits)
         self.lookup: UInt8[np.ndarray, " 256"] | None = None
         self._positions = list(range(len(ids)))
+
+    @classmethod
+    def known_classes(cls, options: Any) -> tuple[str, ...] | None:
+        """The classes by index under these options, or None where only the files tell."""
+        return cls.static_classes
 
     @classmethod
     @abstractmethod
@@ -80,7 +91,7 @@ class SegmentationDataset(ABC):
         if split not in (*SPLITS, "all"):
             raise DataError(unknown("split", split, (*SPLITS, "all")))
         if task is not None:
-            self.lookup = task_lookup(task, self.class_names)
+            self.lookup = task_lookup(task, self.class_names, self.tasks)
             self.class_names, self.colours = (task,), TASK_COLOURS
         if split != "all":
             kept = [i for i, own in enumerate(self.splits) if own == split]
@@ -108,12 +119,18 @@ def parse_task(task: str) -> tuple[bool, tuple[str, ...]]:
     return names != task, listed
 
 
-def task_lookup(task: str, class_names: Sequence[str]) -> UInt8[np.ndarray, " 256"]:
-    """Table from a label of all classes to 1 (foreground), 0 (the rest) or 255 (void)."""
-    negated, listed = parse_task(task)
+def task_lookup(
+    task: str, class_names: Sequence[str], named: Mapping[str, str] | None = None
+) -> UInt8[np.ndarray, " 256"]:
+    """Table from a label of all classes to 1 (foreground), 0 (the rest) or 255 (void).
+
+    `named` are the tasks that the data set has a name for; a class of that name goes before.
+    """
+    tasks = {} if named is None else named
+    negated, listed = parse_task(task if task in class_names else tasks.get(task, task))
     for name in listed:
         if name not in class_names:
-            raise DataError(f"task {task!r}: {unknown('class', name, class_names)}")
+            raise DataError(f"task {task!r}: {unknown('class', name, [*class_names, *tasks])}")
     table = np.full(256, IGNORE_INDEX, dtype=np.uint8)
     for index, name in enumerate(class_names):
         table[index] = (name in listed) != negated

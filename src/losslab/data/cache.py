@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 from filelock import Timeout
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
 from losslab.data.base import SegmentationDataset
 from losslab.data.digests import Digests
 from losslab.data.entries import LOCK_SECONDS, array_file, open_entry
-from losslab.data.pictures import resize
+from losslab.data.fitting import fitted
 from losslab.errors import DataError
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Raised when decoding or resizing changes: entries of another version are not read."""
 
 LARGEST_SIDE = 8192
@@ -40,12 +40,17 @@ class CacheEntry:
     labels: UInt8[np.ndarray, "n h w"]
     histogram: list[int]
     """Pixels of each label value 0..255."""
+    extents: Int[np.ndarray, "n 4"]
+    """Top, left, height and width of each picture on its canvas, pixels."""
     fingerprint: str
     """SHA-256 of the decoded pictures and labels."""
 
 
-def cached(dataset: SegmentationDataset, size: tuple[int, int], cache_root: Path) -> CacheEntry:
-    """The cache entry of the whole data set at `size`, built if it is missing or damaged.
+def cached(
+    dataset: SegmentationDataset, size: tuple[int, int], fit: str, cache_root: Path
+) -> CacheEntry:
+    """The cache entry of the whole data set at `size`, where its pictures come by the rule `fit`;
+    built if it is missing or damaged.
 
     Two processes that ask at once build it once. Raises `DataError` for unreadable files and for a
     cache folder that is read-only or on a full disk; nothing half-written stays.
@@ -55,18 +60,25 @@ def cached(dataset: SegmentationDataset, size: tuple[int, int], cache_root: Path
     digests = Digests(cache_root / "digests" / f"{dataset.name}.json")
     content = dataset.content(digests)
     digests.remember()
-    identity = {"version": CACHE_VERSION, "name": dataset.name, "size": size, "content": content}
+    identity = {
+        "version": CACHE_VERSION,
+        "name": dataset.name,
+        "size": size,
+        "fit": fit,
+        "content": content,
+    }
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     folder = cache_root / f"{dataset.name}-{size[0]}x{size[1]}-{key[:16]}"
     with explained(cache_root):
         arrays = frozenset({"images.npy", "labels.npy"})
-        meta = open_entry(folder, key, arrays, lambda temporary: _write(dataset, size, temporary))
-    contents = json.dumps(meta["sha256"], sort_keys=True)
+        meta = open_entry(folder, key, arrays, lambda place: _write(dataset, size, fit, place))
+    contents = json.dumps([meta["sha256"], meta["extents"]], sort_keys=True)
     return CacheEntry(
         folder=folder,
         images=np.load(folder / "images.npy", mmap_mode="r"),
         labels=np.load(folder / "labels.npy", mmap_mode="r"),
         histogram=list(meta["histogram"]),
+        extents=np.array(meta["extents"], dtype=np.int64).reshape(-1, 4),
         fingerprint=hashlib.sha256(contents.encode()).hexdigest(),
     )
 
@@ -110,18 +122,26 @@ def explained(cache_root: Path) -> Iterator[None]:
         ) from error
 
 
-def _write(dataset: SegmentationDataset, size: tuple[int, int], folder: Path) -> dict[str, Any]:
+def _write(
+    dataset: SegmentationDataset, size: tuple[int, int], fit: str, folder: Path
+) -> dict[str, Any]:
     """Write the arrays of the entry; return what its meta.json says of them."""
     shape = (len(dataset.all_ids), *size)
     histogram = np.zeros(256, dtype=np.int64)
+    extents = []
     with (
         array_file(folder / "images.npy", (*shape, 3), np.uint8) as images,
         array_file(folder / "labels.npy", shape, np.uint8) as labels,
     ):
         for position in range(len(dataset.all_ids)):
             image, label = dataset.read(position, size)
-            image, label = resize(image, label, size)
+            try:
+                image, label, extent = fitted(image, label, size, fit)
+            except DataError as error:
+                name = dataset.all_ids[position]
+                raise DataError(f"{dataset.name}: picture {name}: {error}") from None
+            extents.append(extent)
             histogram += np.bincount(label.ravel(), minlength=256)
             images.write(image.tobytes())
             labels.write(label.tobytes())
-    return {"histogram": histogram.tolist(), "ids": dataset.all_ids}
+    return {"histogram": histogram.tolist(), "extents": extents, "ids": dataset.all_ids}

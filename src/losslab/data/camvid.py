@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from pydantic import ConfigDict
-from pydantic.dataclasses import dataclass
 
 from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SPLITS
 from losslab.data.pairs import Pair, PairedFiles, need_folder, pair_up
 from losslab.data.pictures import read_indices
 from losslab.data.problems import FileProblem, Report, refuse
+from losslab.data.published import PublishedOptions, check_counts, check_shape, find_home
 
 CLASSES = {
     "Sky": (128, 128, 128),
@@ -34,14 +33,6 @@ COUNTS = {"train": 367, "val": 101, "test": 233}
 SHAPE = (360, 480)
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
-class CamVidOptions:
-    """How complete the files must be."""
-
-    partial: bool = False
-    """Accept other counts and sizes than those of the full set, for samples and fixtures."""
-
-
 class CamVid(PairedFiles):
     """`{train,val,test}/*` and `{train,val,test}annot/*`, paired by stem; label value 11 is void.
 
@@ -50,7 +41,7 @@ class CamVid(PairedFiles):
     """
 
     name = "camvid"
-    options_type = CamVidOptions
+    options_type = PublishedOptions
     static_classes = tuple(CLASSES)
 
     def __init__(self, pairs: list[Pair], *, partial: bool):
@@ -59,8 +50,9 @@ class CamVid(PairedFiles):
         self.partial = partial
 
     @classmethod
-    def open(cls, root: Path, options: CamVidOptions, report: Report = refuse) -> "CamVid":
-        folder = find(root)
+    def open(cls, root: Path, options: PublishedOptions, report: Report = refuse) -> "CamVid":
+        places = ("camvid", "CamVid", ".")
+        folder = find_home(root, places, "trainannot", "SegNet's CamVid")
         pairs: dict[str, Pair] = {}
         for split in SPLITS:
             images, labels = (
@@ -68,14 +60,8 @@ class CamVid(PairedFiles):
                 for name in (split, f"{split}annot")
             )
             found = pair_up(images, labels, report, split=split)
-            if not options.partial and len(found) != COUNTS[split]:
-                report(
-                    FileProblem(
-                        images,
-                        f"the full set has {COUNTS[split]} pictures here, this one {len(found)}",
-                        "complete it, or say partial=True to work with a sample",
-                    )
-                )
+            if not options.partial:
+                check_counts({split: len(found)}, {split: COUNTS[split]}, images, report)
             for pair in found:
                 if pair.id in pairs:
                     other = pairs[pair.id].split
@@ -84,8 +70,8 @@ class CamVid(PairedFiles):
                 pairs.setdefault(pair.id, pair)
         return cls(list(pairs.values()), partial=options.partial)
 
-    def read_label(self, path: Path) -> UInt8[np.ndarray, "h w"]:
-        label = read_indices(path)
+    def read_label(self, pair: Pair) -> UInt8[np.ndarray, "h w"]:
+        label = read_indices(pair.label)
         label[label == VOID] = IGNORE_INDEX
         return label
 
@@ -93,21 +79,4 @@ class CamVid(PairedFiles):
         return {"void": VOID}
 
     def check_size(self, pair: Pair, shape: tuple[int, ...]) -> None:
-        if not self.partial and shape != SHAPE:
-            raise FileProblem(
-                pair.image,
-                f"pictures are 480x360, this one is {shape[1]}x{shape[0]}",
-                "take the official file, or say partial=True",
-            )
-
-
-def find(root: Path) -> Path:
-    """The folder of the set under the data root, or the data root itself."""
-    for folder in (root / "camvid", root / "CamVid", root):
-        if (folder / "trainannot").is_dir():
-            return folder
-    raise FileProblem(
-        root,
-        "neither this folder nor camvid/ or CamVid/ in it holds train and trainannot",
-        "put SegNet's CamVid there, or check the data root",
-    )
+        check_shape(pair.image, shape, SHAPE, partial=self.partial)

@@ -12,8 +12,9 @@ from losslab.data.base import SPLITS
 from losslab.data.digests import file_digest
 from losslab.data.pairs import PairedFiles
 from losslab.data.pictures import shown
-from losslab.data.preparation import DATASETS, data_folder, parse_options
+from losslab.data.preparation import data_folder, parse_options
 from losslab.data.problems import FileProblem
+from losslab.data.registry import DATASETS
 from losslab.errors import DataError
 
 

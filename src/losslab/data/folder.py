@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SPLITS
+from losslab.data.lists import read_lines
 from losslab.data.pairs import Pair, PairedFiles, default_colours, need_folder, pair_up
 from losslab.data.pictures import read_colours, read_indices
 from losslab.data.problems import FileProblem, Report, refuse
@@ -81,6 +82,10 @@ class Folder(PairedFiles):
         self.options = options
 
     @classmethod
+    def known_classes(cls, options: FolderOptions) -> tuple[str, ...] | None:
+        return options.classes
+
+    @classmethod
     def open(cls, root: Path, options: FolderOptions, report: Report = refuse) -> "Folder":
         remedy = "a set has images/ and masks/; check the data root and the option name"
         home = need_folder(root / options.name, remedy)
@@ -105,10 +110,10 @@ class Folder(PairedFiles):
                 pairs = _split_by_lists(home, pairs, report)
         return cls(pairs, options, class_names)
 
-    def read_label(self, path: Path) -> UInt8[np.ndarray, "h w"]:
+    def read_label(self, pair: Pair) -> UInt8[np.ndarray, "h w"]:
         if self.options.colours is not None:
-            return read_colours(path, self.options.colours, self.options.void_colour)
-        label = read_indices(path)
+            return read_colours(pair.label, self.options.colours, self.options.void_colour)
+        label = read_indices(pair.label)
         if self.options.void is not None:
             label[label == self.options.void] = IGNORE_INDEX
         return label
@@ -147,21 +152,9 @@ def check_class_names(names: tuple[str, ...], where: str) -> None:
 def read_class_names(home: Path) -> tuple[str, ...]:
     """The lines of classes.txt by class index."""
     path = home / "classes.txt"
-    names = tuple(line.strip() for line in _lines(path, "or give the option classes"))
+    names = tuple(line.strip() for line in read_lines(path, "write it, or give the option classes"))
     check_class_names(names, str(path))
     return names
-
-
-def _lines(path: Path, remedy: str) -> list[str]:
-    """The lines of a text file that are not blank."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise FileProblem(path, "the file does not exist", f"write it, {remedy}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        rule = f"the file cannot be read ({error})"
-        raise FileProblem(path, rule, "save it as UTF-8 text") from None
-    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _split_by_lists(home: Path, pairs: list[Pair], report: Report) -> list[Pair]:
@@ -170,7 +163,8 @@ def _split_by_lists(home: Path, pairs: list[Pair], report: Report) -> list[Pair]
     placed: dict[str, Pair] = {}
     for split in SPLITS:
         path = home / f"{split}.txt"
-        for line in _lines(path, "or remove the other lists and divide by fractions"):
+        remedy = "write it, or remove the other lists and divide by fractions"
+        for line in read_lines(path, remedy):
             stem = line if line in by_id else PurePosixPath(line.replace("\\", "/")).stem
             if stem not in by_id:
                 rule = f"a list names pictures of images/, not so {line!r}"

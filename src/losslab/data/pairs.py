@@ -1,5 +1,6 @@
 """Data sets of files: pictures and label maps that are paired by stem."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from jaxtyping import UInt8
 from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SegmentationDataset
 from losslab.data.pictures import SUFFIXES, orientation, read_image, shown
-from losslab.data.problems import FileProblem, Report
+from losslab.data.problems import FileProblem, Report, of_dataset
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,13 @@ class Pair:
     split: str | None
     image: Path
     label: Path
+    parts: tuple[Path, ...] = ()
+    """The files of a label map that has several; `label` is then what errors name."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files of the picture and its label map."""
+        return (self.image, *(self.parts or (self.label,)))
 
 
 class PairedFiles(SegmentationDataset):
@@ -43,7 +51,11 @@ class PairedFiles(SegmentationDataset):
         self.pairs = list(pairs)
         self._all_classes = class_names
 
-    def read_label(self, path: Path) -> UInt8[np.ndarray, "h w"]:
+    def read_picture(self, pair: Pair) -> UInt8[np.ndarray, "h w 3"]:
+        """The picture at the size of its label map."""
+        return read_image(pair.image)
+
+    def read_label(self, pair: Pair) -> UInt8[np.ndarray, "h w"]:
         """The label map as the data set stores it, its own void value already 255."""
         raise NotImplementedError
 
@@ -54,8 +66,11 @@ class PairedFiles(SegmentationDataset):
     def read(
         self, position: int, size: tuple[int, int] | None = None
     ) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
-        pair = self.pairs[position]
-        image, label = read_image(pair.image), self.read_label(pair.label)
+        with of_dataset(self.name):
+            return self._read(self.pairs[position])
+
+    def _read(self, pair: Pair) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
+        image, label = self.read_picture(pair), self.read_label(pair)
         if image.shape[:2] != label.shape:
             raise FileProblem(
                 pair.label,
@@ -80,7 +95,8 @@ class PairedFiles(SegmentationDataset):
         """Hook for data sets whose pictures have one known size."""
 
     def content(self, digests: Any) -> dict[str, Any]:
-        files = [[p.id, p.split, digests(p.image), digests(p.label)] for p in self.pairs]
+        with of_dataset(self.name):
+            files = [[p.id, *map(digests, p.files)] for p in self.pairs]
         return {"classes": list(self._all_classes), "rules": self.rules(), "files": files}
 
 
@@ -90,13 +106,18 @@ def _check_upright(pair: Pair, shape: tuple[int, ...]) -> None:
     """
     turn = orientation(pair.image)
     swaps_sides = turn >= 5 and shape[0] != shape[1]
-    if turn != 1 and not swaps_sides and orientation(pair.label) != turn:
+    if turn != 1 and not swaps_sides and _turn_of_label(pair) != turn:
         raise FileProblem(
             pair.image,
             f"its EXIF record turns or mirrors it (orientation {turn}) and that of {pair.label} "
             "does not, so the two may not lie alike",
             "turn the pixels themselves and drop the record, e.g. with `exiftran -a`",
         )
+
+
+def _turn_of_label(pair: Pair) -> int:
+    """The orientation that the label map's EXIF record asks for; 1 where it is no picture file."""
+    return orientation(pair.label) if pair.label.suffix.lower() in SUFFIXES else 1
 
 
 def need_folder(folder: Path, remedy: str) -> Path:
@@ -107,17 +128,35 @@ def need_folder(folder: Path, remedy: str) -> Path:
     return folder
 
 
+def files_in(folder: Path, suffixes: Sequence[str], report: Report) -> list[Path]:
+    """The folder's files with one of the suffixes, sorted; hidden files are left out.
+
+    A link that leads out of the folder's parent is a problem: what it points at is not part of the
+    set, and a copy of the set would lack it. (The set's folder itself may be a link.)
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(
+                (entry.name, entry.is_symlink())
+                for entry in entries
+                if not entry.name.startswith(".")
+                and os.path.splitext(entry.name)[1].lower() in suffixes
+            )
+    except OSError as error:
+        rule = f"the folder cannot be listed ({error.strerror})"
+        raise FileProblem(folder, rule, "check that it is a folder that may be read") from None
+    home = folder.parent.resolve()
+    for name, is_link in found:
+        if is_link and not (folder / name).resolve().is_relative_to(home):
+            rule = f"a set's files lie in its folder, this one links to {(folder / name).resolve()}"
+            report(FileProblem(folder / name, rule, "copy the file, or link the whole folder"))
+    return [folder / name for name, _ in found]
+
+
 def pictures_in(folder: Path, report: Report) -> dict[str, Path]:
     """The folder's picture files by stem, sorted; hidden files are left out."""
     found: dict[str, Path] = {}
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        rule = f"the folder cannot be listed ({error.strerror})"
-        raise FileProblem(folder, rule, "check its permissions") from None
-    for path in entries:
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-            continue
+    for path in files_in(folder, SUFFIXES, report):
         if path.stem in found:
             report(
                 FileProblem(

@@ -10,20 +10,16 @@ from typing import Any
 
 import numpy as np
 import pooch
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
 from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SegmentationDataset, parse_task, task_lookup
 from losslab.data.cache import CacheEntry, cached, check_size
-from losslab.data.camvid import CamVid
-from losslab.data.dials import KINDS
-from losslab.data.folder import Folder
 from losslab.data.options import checked
-from losslab.data.scenes import Scenes
+from losslab.data.problems import of_dataset
+from losslab.data.registry import DATASETS
 from losslab.data.splits import SplitOptions, divide
 from losslab.errors import DataError, unknown
-
-DATASETS = {"scenes": Scenes, "camvid": CamVid, "folder": Folder}
 
 DATA_ROOT_VARIABLE = "LOSSLAB_DATA"
 CACHE_ROOT_VARIABLE = "LOSSLAB_CACHE"
@@ -36,6 +32,8 @@ class CachedSplit:
     images: UInt8[np.ndarray, "n h w 3"]
     labels: UInt8[np.ndarray, "n h w"]
     ids: list[str]
+    extents: Int[np.ndarray, "n 4"]
+    """Top, left, height and width of each picture on its canvas, pixels."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -55,6 +53,10 @@ class RunData:
     colours: UInt8[np.ndarray, "c 3"]
     fingerprint: str
     """SHA-256 of the pictures, labels, task and division."""
+    groups: Mapping[str, tuple[str, ...]]
+    """Classes that are also scored as one, by the name of the union; none in a binary task."""
+    tested_on_val: bool
+    """The data set has no pictures for testing alone: its validation pictures serve as both."""
 
 
 def parse_options(name: str, values: Mapping[str, Any]) -> Any:
@@ -72,17 +74,12 @@ def check_task(name: str, values: Mapping[str, Any], task: str | None) -> None:
     """
     if task is None:
         return
-    options = parse_options(name, values)
-    if name == "scenes":
-        class_names = tuple(kind.name for kind in KINDS[: options.classes])
-    elif name == "camvid":
-        class_names = CamVid.static_classes
-    else:
-        class_names = options.classes
+    kind = _known(name)
+    class_names = kind.known_classes(parse_options(name, values))
     if class_names is None:
         parse_task(task)
     else:
-        task_lookup(task, class_names)
+        task_lookup(task, class_names, kind.tasks)
 
 
 def open_dataset(
@@ -114,21 +111,31 @@ def prepare(
     task: str | None,
     split: SplitOptions,
     size: tuple[int, int],
+    fit: str = "stretch",
+    test_size: tuple[int, int] | None = None,
+    test_fit: str | None = None,
     data_root: str | Path | None,
     cache_root: str | Path | None = None,
 ) -> RunData:
-    """The cached pictures of a data set at `size` (height, width), divided by `split` and seen
-    under `task`.
+    """The cached pictures of a data set, divided by `split` and seen under `task`.
 
-    The cache holds all classes of the whole data set, so that every task and division shares it.
+    They come to `size` (height, width) by the rule `fit` of `FITS`, those of the test split to
+    `test_size` by `test_fit` where these are given. The cache holds all classes of the whole data
+    set, so that every task and division shares it.
     """
-    check_size(size)
+    at_test = test_size or size, test_fit or fit
+    for one in (size, at_test[0]):
+        check_size(one)
     dataset = _open(name, options, data_root)
-    lookup = None if task is None else task_lookup(task, dataset.class_names)
+    lookup = None if task is None else task_lookup(task, dataset.class_names, dataset.tasks)
     parts = divide(name, dataset.all_ids, dataset.splits, split)
-    entry = cached(dataset, size, cache_folder(cache_root))
+    entry = cached(dataset, size, fit, cache_folder(cache_root))
+    test_entry = entry
+    if at_test != (size, fit):
+        test_entry = cached(dataset, *at_test, cache_folder(cache_root))
     _check_annotated(dataset, entry)
-    splits = {part: _select(entry, dataset.all_ids, parts[part], lookup) for part in parts}
+    entries = {"train": entry, "val": entry, "test": test_entry}
+    splits = {part: _select(entries[part], dataset.all_ids, parts[part], lookup) for part in parts}
     for part, chosen in splits.items():
         if not (chosen.labels != IGNORE_INDEX).any():
             raise DataError(
@@ -136,7 +143,7 @@ def prepare(
                 "another way or annotate some"
             )
     described = {
-        "pictures": entry.fingerprint,
+        "pictures": [entry.fingerprint, test_entry.fingerprint],
         "task": task,
         "parts": parts,
         "ids": dataset.all_ids,
@@ -147,6 +154,8 @@ def prepare(
         class_names=viewed.class_names,
         num_classes=viewed.num_classes,
         colours=viewed.colours,
+        groups=dataset.groups if task is None else {},
+        tested_on_val=parts["test"] == parts["val"],
         fingerprint=hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest(),
     )
 
@@ -182,7 +191,8 @@ def _known(name: str) -> type[SegmentationDataset]:
 
 def _open(name: str, options: Mapping[str, Any], root: str | Path | None) -> SegmentationDataset:
     parsed = parse_options(name, options)
-    return _known(name).open(None if name == "scenes" else data_folder(root), parsed)
+    with of_dataset(name):
+        return _known(name).open(None if name == "scenes" else data_folder(root), parsed)
 
 
 def _check_annotated(dataset: SegmentationDataset, entry: CacheEntry) -> None:
@@ -214,4 +224,5 @@ def _select(
         images=entry.images[chosen],
         labels=labels if lookup is None else lookup[labels],
         ids=[ids[i] for i in positions],
+        extents=entry.extents[chosen],
     )

@@ -1,6 +1,7 @@
 """Errors about one file or folder of a data set, in parts that a report can lay out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from losslab.errors import DataError
@@ -10,10 +11,16 @@ class FileProblem(DataError):
     """A file or folder breaks a rule: which one, the rule, and what to do about it."""
 
     def __init__(self, file: Path, rule: str, remedy: str):
-        super().__init__(f"{file}: {rule}; {remedy}")
+        super().__init__(file, rule, remedy)
         self.file = file
         self.rule = rule
         self.remedy = remedy
+        self.dataset = ""
+        """Name of the data set, filled in by `of_dataset`."""
+
+    def __str__(self) -> str:
+        whose = f"{self.dataset}: " if self.dataset else ""
+        return f"{whose}{self.file}: {self.rule}; {self.remedy}"
 
 
 Report = Callable[[FileProblem], None]
@@ -23,3 +30,13 @@ Report = Callable[[FileProblem], None]
 def refuse(problem: FileProblem) -> None:
     """The report of everyday use: the first problem is an error."""
     raise problem
+
+
+@contextmanager
+def of_dataset(name: str) -> Iterator[None]:
+    """Problems that arise within carry the data set's name."""
+    try:
+        yield
+    except FileProblem as problem:
+        problem.dataset = problem.dataset or name
+        raise

@@ -39,6 +39,10 @@ class Scenes(SegmentationDataset):
         self.options = options
 
     @classmethod
+    def known_classes(cls, options: Dials) -> tuple[str, ...]:
+        return tuple(kind.name for kind in KINDS[: options.classes])
+
+    @classmethod
     def open(cls, root: Any, options: Dials, report: Report = refuse) -> "Scenes":
         return cls(options)
 

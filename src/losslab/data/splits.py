@@ -17,13 +17,16 @@ class SplitOptions:
 
     With "official" they are the data set's own lists. With "fractions" a seeded order is cut at
     `fractions`. With "folds" the seeded order is dealt into `folds`: test is fold `fold`,
-    validation the next one, training the rest.
+    validation the next one, training the rest; where `fold_val` is given, validation is instead
+    that share of all pictures, from the beginning of the next fold on, and training the rest (Gul
+    2023 has 5 folds of 70/10/20 %).
     """
 
     rule: str = "official"
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
     folds: int = 5
     fold: int = 0
+    fold_val: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -39,6 +42,11 @@ class SplitOptions:
             raise DataError(f"folds: at least 3 (training, validation, test), got {self.folds}")
         if not 0 <= self.fold < self.folds:
             raise DataError(f"fold: 0..{self.folds - 1} for {self.folds} folds, got {self.fold}")
+        if self.fold_val is not None and not 0 < self.fold_val < 1 - 1 / self.folds:
+            raise DataError(
+                f"fold_val: a share between 0 and {1 - 1 / self.folds:.3g} of all pictures for "
+                f"{self.folds} folds, got {self.fold_val}"
+            )
 
 
 def divide(
@@ -47,7 +55,8 @@ def divide(
     """Positions of the training, validation and test pictures, each in ascending order.
 
     The seeded order depends on the ids and the seed alone, not on the machine. An empty part is an
-    error.
+    error, but where a data set's official division has only one of validation and test, that part
+    is both: what is published for such sets is measured on the pictures of validation.
     """
     if options.rule == "official":
         parts = {s: [i for i, own in enumerate(official) if own == s] for s in SPLITS}
@@ -57,6 +66,8 @@ def divide(
                 "or subfolders, or "
                 "choose split 'fractions' or 'folds'"
             )
+        parts["val"] = parts["val"] or parts["test"]
+        parts["test"] = parts["test"] or parts["val"]
     else:
         order = sorted(range(len(ids)), key=lambda i: _rank(ids[i], options.seed))
         parts = _cut(order, options) if options.rule == "fractions" else _deal(order, options)
@@ -83,6 +94,10 @@ def _cut(order: list[int], options: SplitOptions) -> dict[str, list[int]]:
 
 def _deal(order: list[int], options: SplitOptions) -> dict[str, list[int]]:
     folds = [order[i :: options.folds] for i in range(options.folds)]
-    val = (options.fold + 1) % options.folds
-    rest = [i for n, fold in enumerate(folds) if n not in (options.fold, val) for i in fold]
-    return {"train": rest, "val": folds[val], "test": folds[options.fold]}
+    test = folds[options.fold]
+    after = [n % options.folds for n in range(options.fold + 1, options.fold + options.folds)]
+    rest = [i for n in after for i in folds[n]]
+    count = len(folds[after[0]])
+    if options.fold_val is not None:
+        count = round(len(order) * options.fold_val)
+    return {"train": rest[count:], "val": rest[:count], "test": test}

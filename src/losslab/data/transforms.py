@@ -52,6 +52,9 @@ class Geometry:
     crop_size: tuple[int, int] | None
     mirrored: Bool[Tensor, " n"] | None
     """The pictures of which the mirror image is taken, on the CPU; None: of none."""
+    extents: list[list[int]] | None = None
+    """Of each picture top, left, height and width on its canvas, to which a crop keeps; None: it
+    fills the canvas."""
 
     def images(self, images: UInt8[Tensor, "n k h w"]) -> UInt8[Tensor, "n k h2 w2"]:
         """The pictures after the movement: scaled smoothly, padded with black."""
@@ -78,7 +81,10 @@ class Geometry:
             return layer
         height, width = self.crop_size
         moved = []
-        for picture, (size_draw, y_draw, x_draw) in zip(layer, self.places, strict=True):
+        extents = self.extents or [[0, 0, *layer.shape[-2:]]] * len(layer)
+        for picture, extent, place in zip(layer, extents, self.places, strict=True):
+            size_draw, y_draw, x_draw = place
+            picture = ops.crop(picture, *extent)
             if self.scale is not None:
                 low, high = math.log(self.scale[0]), math.log(self.scale[1])
                 factor = math.exp(low + (high - low) * size_draw)
@@ -95,10 +101,16 @@ class Geometry:
 
 
 def draw_geometry(
-    count: int, *, preset: str, crop_size: tuple[int, int] | None, generator: torch.Generator
+    count: int,
+    *,
+    preset: str,
+    crop_size: tuple[int, int] | None,
+    generator: torch.Generator,
+    extents: list[list[int]] | None = None,
 ) -> Geometry:
     """The random movement of a batch of `count` pictures, from the CPU generator.
 
+    `extents` are where the pictures lie on their canvases (see `Geometry`).
     `crop_size` (height, width) belongs to the presets that crop. Where a picture is smaller than
     the crop it is padded below and to the right with black, its label with void. Raises
     `DataError` for a preset that is unknown or lacks its `crop_size`.
@@ -116,7 +128,7 @@ def draw_geometry(
         places = torch.rand(count, 3, generator=generator, dtype=torch.float64).tolist()
     if steps.flip:
         mirrored = torch.rand(count, generator=generator) < 0.5
-    return Geometry(places, steps.scale, crop_size, mirrored)
+    return Geometry(places, steps.scale, crop_size, mirrored, extents)
 
 
 def normalize(images: UInt8[Tensor, "n 3 h w"]) -> Float32[Tensor, "n 3 h w"]:

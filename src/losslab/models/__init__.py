@@ -18,7 +18,7 @@ from losslab.models.smp_networks import (
 )
 from losslab.models.weights import find_weights
 
-__all__ = ["MODELS", "build_model", "check_model", "find_weights"]
+__all__ = ["MODELS", "build_model", "check_model", "default_encoder", "find_weights"]
 
 MODELS = {
     "unet": (build_unet, UnetOptions),
@@ -63,3 +63,10 @@ def check_model(name: str, *, encoder: str, options: Mapping[str, Any]) -> Any:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise SpecError(f"model_options: {place}: {first['msg']}, got {first['input']!r}") from None
+
+
+def default_encoder(name: str) -> str:
+    """The encoder that the network of that name has unless told otherwise."""
+    if name not in MODELS:
+        raise SpecError(unknown("model", name, MODELS))
+    return "resnet34"

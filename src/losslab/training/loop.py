@@ -99,11 +99,13 @@ def train(
     if needs_edge_net(spec.loss):
         edge_net, edge_facts = edge_net_for(data, cache_root)
     seed_everything(spec.seed)
+    checkpoint = run_dir / "last.pt"
     model = build_model(
         spec.model,
         num_classes=data.num_classes,
         encoder=spec.encoder,
-        weights=spec.encoder_weights,
+        # a checkpoint holds all weights: then nothing is looked for, on this machine or elsewhere
+        weights=None if checkpoint.exists() else spec.encoder_weights,
         **spec.model_options,
     )
     model = model.to(where).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -119,7 +121,7 @@ def train(
         )
         for name in ("train", "val")
     }
-    optimizer = build_optimizer(spec, model.parameters(), where)
+    optimizer = build_optimizer(spec, model, where)
     state = RunState(
         model=model,
         optimizer=optimizer,
@@ -131,7 +133,6 @@ def train(
         user_losses=code["user_losses"],
         device=where,
     )
-    checkpoint = run_dir / "last.pt"
     if checkpoint.exists():
         state.restore(checkpoint)
     progress = state.progress
@@ -195,8 +196,9 @@ def train(
                     preset=spec.augmentation,
                     crop_size=spec.crop_size,
                     generator=generator(spec.seed, "augment", progress.epoch, step),
+                    extents=data.train.extents[group].tolist(),
                 )
-                for step in range(progress.step, last_step)
+                for step, group in enumerate(left, start=progress.step)
             ]
             batches = pictures["train"].batches(left)
             maps_of_batches = label_maps["train"].batches(left, geometries)
@@ -291,7 +293,7 @@ def _claim_folder(run_dir: Path, spec: RunSpec) -> None:
     path = run_dir / "spec.json"
     if (run_dir / "last.pt").exists() and path.exists():
         there, here = json.loads(path.read_text()), spec.to_dict()
-        differ = [key for key in here if there.get(key) != here[key]]
+        differ = [key for key in here if key in there and there[key] != here[key]]
         if differ:
             raise StudyError(
                 f"{run_dir} holds a run with another {', '.join(differ)}; give this run a folder "

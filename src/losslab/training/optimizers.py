@@ -1,7 +1,7 @@
 """Optimisers and learning-rate schedules by name."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -26,16 +26,14 @@ SCHEDULES: dict[str, Callable[[float, float], float]] = {
 """Factor on the learning rate after the share `done` of all steps."""
 
 
-def build_optimizer(
-    spec: RunSpec, parameters: Iterable[nn.Parameter], device: torch.device
-) -> torch.optim.Optimizer:
+def build_optimizer(spec: RunSpec, model: nn.Module, device: torch.device) -> torch.optim.Optimizer:
     """The spec's optimiser, fused on a GPU where torch has that: a fused step reads fp16's overflow
     flag there.
     """
     optimizer, options = OPTIMIZERS[spec.optimizer](spec)
     if device.type == "cuda" and spec.optimizer != "rmsprop":
         options["fused"] = True
-    return optimizer(parameters, lr=spec.lr, weight_decay=spec.weight_decay, **options)  # type: ignore[call-arg]
+    return optimizer(model.parameters(), lr=spec.lr, weight_decay=spec.weight_decay, **options)  # type: ignore[call-arg]
 
 
 def build_schedule(spec: RunSpec, optimizer: torch.optim.Optimizer, total_steps: int) -> LambdaLR:

@@ -22,6 +22,7 @@ def data_facts(data: RunData) -> dict[str, Any]:
         "train": len(data.train.ids),
         "val": len(data.val.ids),
         "test": len(data.test.ids),
+        "tested_on_val": data.tested_on_val,
     }
 
 

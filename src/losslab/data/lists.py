@@ -1,0 +1,47 @@
+"""Lists of pictures in text files: official ones, and those of a user's own folder."""
+
+import re
+from pathlib import Path, PurePosixPath
+
+from losslab.data.problems import FileProblem, Report
+
+
+def read_lines(path: Path, remedy: str) -> list[str]:
+    """The lines of a UTF-8 text file that are not blank; a byte order mark and CRLF are taken off.
+
+    Raises `FileProblem`, with `remedy` where there is no such file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise FileProblem(path, "the file does not exist", remedy) from None
+    except (OSError, UnicodeDecodeError) as error:
+        rule = f"the file cannot be read ({error})"
+        raise FileProblem(path, rule, "save it as UTF-8 text") from None
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def read_ids(path: Path, report: Report, *, pattern: str, form: str) -> list[str]:
+    """The ids of an official list, in its order, each once.
+
+    Every line must match `pattern` whole; its group "id" is the id, or the line. `form` says in
+    words what a line looks like. A line of another form, one that names a place outside the set and
+    one that repeats an id are told to `report` and left out.
+    """
+    found: dict[str, None] = {}
+    for line in read_lines(path, "restore the official list"):
+        match = re.fullmatch(pattern, line)
+        name = "" if match is None else match.groupdict().get("id", line)
+        place = PurePosixPath(name.replace("\\", "/"))
+        if place.is_absolute() or ".." in place.parts or line.startswith(("/", "..")):
+            rule = f"a list names pictures of the set, not other places, as {line!r} does"
+            report(FileProblem(path, rule, "restore the official list"))
+        elif not name:
+            rule = f"a line is {form}, not so {line!r}"
+            report(FileProblem(path, rule, "restore the official list"))
+        elif name in found:
+            rule = f"a list names a picture once, {name!r} occurs again"
+            report(FileProblem(path, rule, "keep one of the lines"))
+        else:
+            found[name] = None
+    return list(found)
