@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from losslab.bench.cli import bench_app
+from losslab.data_cli import data_app
 from losslab.edges_cli import edges
 from losslab.errors import LosslabError, StudyError
 
@@ -17,7 +18,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-data_app = typer.Typer(help="Check, generate and cache data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
 app.command()(edges)
@@ -227,77 +227,6 @@ def list_command() -> None:
     for kind, names in kinds.items():
         typer.echo(f"{kind + ':':15s} {', '.join(names)}")
     typer.echo(f"{'encoders:':15s} any of segmentation-models-pytorch, or tu-NAME for timm's NAME")
-
-
-Options = Annotated[
-    list[str] | None,
-    typer.Option("--option", metavar="KEY=VALUE", help="An option of the data set; repeatable."),
-]
-DatasetName = Annotated[str, typer.Argument(metavar="NAME", help="A data set of `losslab list`.")]
-
-
-@data_app.command(name="check")
-def data_check(
-    name: DatasetName,
-    options: Options = None,
-    data_root: DataRoot = None,
-    partial: Annotated[bool, typer.Option(help="Allow fewer pictures than published.")] = False,
-) -> None:
-    """Read every file of a data set and print what breaks its rules."""
-    from losslab.data.check import check_dataset
-    from losslab.study.plan import parse_values
-
-    findings = check_dataset(name, data_root, parse_values(options), partial=partial)
-    for finding in findings:
-        remedy = f"; {finding.remedy}" if finding.remedy else ""
-        typer.echo(f"{finding.severity}: {finding.file}: {finding.rule}{remedy}")
-    errors = sum(finding.severity == "error" for finding in findings)
-    typer.echo(f"{name}: {errors} errors, {len(findings) - errors} warnings")
-    if errors:
-        raise SystemExit(1)
-
-
-@data_app.command(name="fixture")
-def data_fixture(
-    name: DatasetName,
-    directory: Annotated[Path, typer.Argument(help="An empty folder, then a data root.")],
-    count: Annotated[int, typer.Option(min=4, help="Pictures, half of them for training.")] = 8,
-    options: Options = None,
-) -> None:
-    """Write a small generated copy in a data set's own layout, for tests and rehearsals."""
-    from losslab.data.fixture import write_fixture
-    from losslab.study.plan import parse_values
-
-    write_fixture(name, directory, count, parse_values(options))
-    typer.echo(f"wrote {name} in {directory}")
-
-
-@data_app.command(name="cache")
-def data_cache(
-    name: DatasetName,
-    size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (64, 64),
-    options: Options = None,
-    data_root: DataRoot = None,
-    cache_root: CacheRoot = None,
-) -> None:
-    """Decode and resize a data set now, so that no run has to."""
-    from losslab.data import SplitOptions, prepare
-    from losslab.study.plan import parse_values
-
-    everything = SplitOptions(rule="fractions")  # the cache holds all pictures, however divided
-    data = prepare(
-        name,
-        options=parse_values(options),
-        task=None,
-        split=everything,
-        size=size,
-        data_root=data_root,
-        cache_root=cache_root,
-    )
-    count = sum(len(split) for split in (data.train, data.val, data.test))
-    typer.echo(
-        f"{name}: {count} pictures at {size[0]} x {size[1]}, classes: {', '.join(data.class_names)}"
-    )
 
 
 def main() -> None:
