@@ -69,7 +69,9 @@ def test_jpeg_pictures_are_paired_by_stem(camvid):
 
 
 def test_incomplete_set_is_refused_unless_partial(camvid):
-    with pytest.raises(DataError, match="full set has 367 pictures in train, this one 2; complete it"):
+    with pytest.raises(
+        DataError, match="full set has 367 pictures in train, this one 2; complete it"
+    ):
         open_dataset("camvid", camvid)
 
 

@@ -78,3 +78,25 @@ def test_empty_part_is_an_error():
 def test_impossible_divisions_are_named(values, message):
     with pytest.raises(DataError, match=message):
         SplitOptions(**values)
+
+
+@given(fold=st.integers(0, 4))
+def test_a_share_for_validation_is_taken_from_the_training_folds(fold):
+    parts = positions(SplitOptions(rule="folds", fold=fold, fold_val=0.1))
+    assert [len(parts[s]) for s in ("train", "val", "test")] == [35, 5, 10]
+    assert sorted(i for part in parts.values() for i in part) == list(range(50))
+    assert parts["test"] == positions(SplitOptions(rule="folds", fold=fold))["test"]
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 0.8, 1.0, float("nan")])
+def test_a_share_that_leaves_no_training_pictures_is_refused(share):
+    with pytest.raises(DataError, match=r"fold_val: a share between 0 and 0\.8"):
+        SplitOptions(rule="folds", fold_val=share)
+
+
+@pytest.mark.parametrize("lacking", ["val", "test"])
+def test_the_one_held_out_part_of_an_official_division_serves_as_both(lacking):
+    other = {"val": "test", "test": "val"}[lacking]
+    official = ["train"] * 3 + [other] * 2
+    parts = divide("set", list("abcde"), official, SplitOptions())
+    assert parts == {"train": [0, 1, 2], "val": [3, 4], "test": [3, 4]}

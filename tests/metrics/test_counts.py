@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from losslab.errors import DataError
-from losslab.metrics import COUNT_COLUMNS, boundary_width, counts_table, region_counts
+from losslab.metrics import (
+    COUNT_COLUMNS,
+    boundary_width,
+    counts_table,
+    group_counts_table,
+    region_counts,
+)
 from losslab.metrics.histograms import check_labels
 
 
@@ -91,3 +97,24 @@ def test_names_that_do_not_match_the_maps_are_an_error():
     pred, labels = random_maps(2)
     with pytest.raises(DataError, match="one id an image and one name a class"):
         counts_table(pred, labels, num_classes=2, ids=["a"], class_names=["x", "y"])
+
+
+def test_a_confusion_within_a_group_is_right_and_across_groups_is_wrong():
+    labels = torch.tensor([[[0, 1, 1, 2, 2, 255]]], dtype=torch.uint8)
+    pred = torch.tensor([[[1, 2, 0, 2, 1, 1]]], dtype=torch.uint8)
+    table = group_counts_table(
+        pred,
+        labels,
+        groups={"both": ("left", "right"), "right": ("right",)},
+        ids=["a"],
+        class_names=["background", "left", "right"],
+    )
+    found = table.set_index("class")[["tp", "fp", "fn", "pixels"]]
+    assert found.loc["both"].tolist() == [3, 1, 1, 5]
+    assert found.loc["right"].tolist() == [1, 1, 1, 5]
+
+
+def test_a_group_of_an_unknown_class_is_refused():
+    layer = torch.zeros(1, 2, 2, dtype=torch.uint8)
+    with pytest.raises(DataError, match="group 'g': unknown class 'c'"):
+        group_counts_table(layer, layer, groups={"g": ("c",)}, ids=["a"], class_names=["a", "b"])

@@ -1,6 +1,9 @@
 """Studies as data: what a YAML file means and what it may not say."""
 
+import json
+import re
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -231,3 +234,40 @@ def test_a_spec_survives_json(study_file: Path) -> None:
 
 def test_all_errors_are_one_kind() -> None:
     assert issubclass(SpecError, LosslabError)
+
+
+def test_a_network_without_an_encoder_named_gets_its_own() -> None:
+    spec = RunSpec(epochs=1)
+    assert spec.encoder == "resnet34"
+    assert spec == RunSpec(epochs=1, encoder="resnet34")
+    assert spec.run_id == RunSpec(epochs=1, encoder="resnet34").run_id
+
+
+def test_a_field_at_its_default_does_not_enter_the_name_of_a_run() -> None:
+    # names of runs that are done stay as they are when a later version brings new fields
+    spec = RunSpec(epochs=3, loss="dice", seed=2)
+    told = {
+        "dataset_options": {},
+        "encoder": "resnet34",
+        "epochs": 3,
+        "loss": "dice",
+        "model_options": {},
+        "seed": 2,
+    }
+    text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+    assert spec.run_id == f"scenes-unet-resnet34-dice-s2-{sha256(text.encode()).hexdigest()[:8]}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"fit": "crop"}, "unknown fit 'crop': one of stretch, pad, keep"),
+        ({"test_fit": "crop"}, "unknown test_fit 'crop'"),
+        ({"fold_val": 0.1}, "fold_val: 0.1 needs split 'folds'"),
+        ({"split": "folds", "fold_val": 0.9}, "fold_val: a share between 0 and 0.8"),
+        ({"head_lr_factor": 0.0}, "head_lr_factor: Input should be greater than 0"),
+    ],
+)
+def test_fields_of_size_division_and_rates_are_checked(fields: dict, message: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(message)):
+        RunSpec(epochs=1, **fields)

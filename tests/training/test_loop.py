@@ -18,6 +18,7 @@ from losslab.metrics import score
 from losslab.spec import RunSpec
 from losslab.study.smoke import SMALLEST
 from losslab.training import evaluate, loop, train
+from losslab.training.evaluate import Evaluation
 from losslab.training.pictures import fit
 
 Train = Callable[..., tuple[dict[str, Any], Path]]
@@ -172,11 +173,9 @@ def test_validation_loss_is_better_when_it_is_lower(
     losses = iter([0.5, 0.2, 0.4])
     counted = loop.evaluate
 
-    def with_loss(
-        *arguments: Any, objective: Any = None, **options: Any
-    ) -> tuple[pd.DataFrame, float]:
-        counts, _ = counted(*arguments, **options)
-        return counts, next(losses) if objective is not None else 0.0
+    def with_loss(*arguments: Any, objective: Any = None, **options: Any) -> Evaluation:
+        found = counted(*arguments, **options)
+        return found._replace(loss=next(losses) if objective is not None else 0.0)
 
     monkeypatch.setattr(loop, "evaluate", with_loss)
     facts, _ = trained(epochs=3, monitor="val_loss")

@@ -6,7 +6,12 @@ from losslab.metrics.boundary import (
     boundary_iou,
     boundary_width,
 )
-from losslab.metrics.counts import COUNT_COLUMNS, counts_table, region_counts
+from losslab.metrics.counts import (
+    COUNT_COLUMNS,
+    counts_table,
+    group_counts_table,
+    region_counts,
+)
 from losslab.metrics.entropy import entropy
 from losslab.metrics.scores import SCORES, Score, image_scores, score
 
@@ -20,6 +25,7 @@ __all__ = [
     "boundary_width",
     "counts_table",
     "entropy",
+    "group_counts_table",
     "image_scores",
     "region_counts",
     "score",

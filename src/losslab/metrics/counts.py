@@ -1,14 +1,15 @@
 """Counts per image and class, from which every score is computed later."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Int, Integer
 from torch import Tensor
 
 from losslab.constants import IGNORE_INDEX
-from losslab.errors import DataError
+from losslab.errors import DataError, unknown
 from losslab.metrics.boundary import boundary_counts, boundary_width
 from losslab.metrics.histograms import check_labels, overlap_counts
 
@@ -75,3 +76,30 @@ def counts_table(
         columns[f"boundary_{name}"] = bands[name].flatten().cpu().numpy()
     columns["boundary_width"] = np.full(len(ids) * num_classes, width)
     return pd.DataFrame(columns)[list(COUNT_COLUMNS)]
+
+
+def group_counts_table(
+    pred: Integer[Tensor, "n h w"],
+    labels: Integer[Tensor, "n h w"],
+    *,
+    groups: Mapping[str, Sequence[str]],
+    ids: Sequence[str],
+    class_names: Sequence[str],
+) -> pd.DataFrame:
+    """`counts_table` of unions of classes, each against the rest: a row per image and group.
+
+    A pixel of one class of a group that is predicted as another of the same group is right, so
+    these counts do not follow from those of the classes. Raises `DataError` for a group of unknown
+    classes.
+    """
+    tables = []
+    for group, members in groups.items():
+        for name in members:
+            if name not in class_names:
+                raise DataError(f"group {group!r}: {unknown('class', name, class_names)}")
+        lookup = torch.full((256,), IGNORE_INDEX, dtype=torch.uint8, device=labels.device)
+        for index, name in enumerate(class_names):
+            lookup[index] = name in members
+        views = (lookup[layer.long()] for layer in (pred, labels))
+        tables.append(counts_table(*views, num_classes=1, ids=ids, class_names=[group]))
+    return pd.concat(tables, ignore_index=True)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from losslab.errors import StudyError
 from losslab.metrics import image_scores, score
+from losslab.metrics.scores import MEAN
 
 RUN_COLUMNS = ("run_id", "dataset", "task", "model", "encoder", "loss", "seed", "fold")
 
@@ -46,6 +47,23 @@ def load_results(runs: Path, run_ids: Iterable[str] | None = None) -> pd.DataFra
         over_set = score(counts).assign(image="")
         per_image = image_scores(counts).assign(level="per_image")
         return pd.concat([over_set, per_image], ignore_index=True)
+
+    columns = [*RUN_COLUMNS, "image", "class", "metric", "level", "value"]
+    return _gather(runs, run_ids, scores, finished_only=True)[columns]
+
+
+def load_group_scores(runs: Path, run_ids: Iterable[str] | None = None) -> pd.DataFrame:
+    """Scores of the unions of classes that a data set's paper reports (HELEN's brows, eyes, mouth):
+    columns as `load_results` has them, class being the union's name; without rows where there are
+    none.
+    """
+
+    def scores(run_dir: Path) -> pd.DataFrame:
+        path = run_dir / "group_counts.parquet"
+        if not path.exists():
+            return pd.DataFrame(columns=["class", "metric", "level", "value", "image"])
+        table = score(pd.read_parquet(path)).assign(image="")
+        return table[table["class"] != MEAN]
 
     columns = [*RUN_COLUMNS, "image", "class", "metric", "level", "value"]
     return _gather(runs, run_ids, scores, finished_only=True)[columns]

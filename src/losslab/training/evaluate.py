@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,13 +17,24 @@ from losslab.data import RunData
 from losslab.data.transforms import normalize
 from losslab.files import write_atomically, write_json
 from losslab.losses import Objective
-from losslab.metrics import counts_table, entropy
+from losslab.metrics import counts_table, entropy, group_counts_table
 from losslab.training.device import autocast
 from losslab.training.label_maps import LabelMaps
 from losslab.training.pictures import Pictures
 
 SAMPLES = 6
 """Test pictures whose prediction and entropy are stored."""
+
+
+class Evaluation(NamedTuple):
+    """What a network's predictions on a split come to."""
+
+    counts: pd.DataFrame
+    """As `counts_table` makes it."""
+    group_counts: pd.DataFrame | None
+    """As `group_counts_table` makes it; None where the data set has no groups."""
+    loss: float
+    """Mean of the objective over batches; 0 without an objective."""
 
 
 @torch.inference_mode()
@@ -64,32 +76,31 @@ def evaluate(
     objective: Objective | None = None,
     label_maps: LabelMaps | None = None,
     check: Callable[[], None] = lambda: None,
-) -> tuple[pd.DataFrame, float]:
-    """Counts of every picture and class, and the mean loss over batches (0 without an objective).
+) -> Evaluation:
+    """Counts of every picture, class and group, and the mean loss over batches.
 
     `label_maps` are those of the split that `objective` reads; without them it makes its own.
     `check` is called after each batch and may raise to end the evaluation.
     """
-    tables, losses = [], []
+    tables, of_groups, losses = [], [], []
     maps = repeat(None)
     if label_maps is not None:
         maps = label_maps.batches(in_order(len(pictures), batch_size))
     predicted = predictions(model, pictures, precision=precision, batch_size=batch_size)
     for (where, labels, logits), maps_of_batch in zip(predicted, maps, strict=False):
-        tables.append(
-            counts_table(
-                classify(logits),
-                labels,
-                num_classes=data.num_classes,
-                ids=pictures.ids[where],
-                class_names=data.class_names,
-            )
+        pred, named = (
+            classify(logits),
+            {"ids": pictures.ids[where], "class_names": data.class_names},
         )
+        tables.append(counts_table(pred, labels, num_classes=data.num_classes, **named))
+        if data.groups:
+            of_groups.append(group_counts_table(pred, labels, groups=data.groups, **named))
         if objective is not None:
             losses.append(objective(logits, labels.long(), maps_of_batch))
         check()
     loss = torch.stack(losses).mean().item() if losses else 0.0
-    return pd.concat(tables, ignore_index=True), loss
+    groups = pd.concat(of_groups, ignore_index=True) if of_groups else None
+    return Evaluation(pd.concat(tables, ignore_index=True), groups, loss)
 
 
 def write_samples(

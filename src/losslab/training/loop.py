@@ -233,7 +233,7 @@ def train(
             if reason:
                 return record(reason)
             step_seconds = (time.perf_counter() - epoch_started) / progress.step
-            counts, val_loss = evaluate(
+            validation = evaluate(
                 model,
                 pictures["val"],
                 data,
@@ -243,15 +243,15 @@ def train(
                 label_maps=label_maps["val"],
                 check=stop_if_asked,
             )
-            if not math.isfinite(val_loss):
+            if not math.isfinite(validation.loss):
                 return record(
-                    f"the validation loss became {val_loss} after epoch {progress.epoch + 1}, at "
-                    f"learning rate {state.schedule.get_last_lr()[0]:.3g}"
+                    f"the validation loss became {validation.loss} after epoch "
+                    f"{progress.epoch + 1}, at learning rate {state.schedule.get_last_lr()[0]:.3g}"
                 )
             row = {
                 **mean_losses(state, objective.names),
-                "val_loss": val_loss,
-                **{f"val_{name}": value for name, value in dataset_means(counts).items()},
+                "val_loss": validation.loss,
+                **{f"val_{k}": value for k, value in dataset_means(validation.counts).items()},
                 "lr": state.schedule.get_last_lr()[0],
                 "step_seconds": step_seconds,
                 "seconds": time.perf_counter() - epoch_started,
@@ -275,7 +275,7 @@ def train(
         if spec.selection == "last":
             save_weights(model, run_dir / "best.safetensors")
         load_weights(model, run_dir / "best.safetensors")
-        counts, _ = evaluate(
+        tested = evaluate(
             model,
             pictures["test"],
             data,
@@ -283,7 +283,9 @@ def train(
             batch_size=batch_size,
             check=stop_without_saving,
         )
-        write_atomically(run_dir / "counts.parquet", counts.to_parquet)
+        write_atomically(run_dir / "counts.parquet", tested.counts.to_parquet)
+        if tested.group_counts is not None:
+            write_atomically(run_dir / "group_counts.parquet", tested.group_counts.to_parquet)
         write_samples(model, pictures["test"], data, run_dir / "samples", precision=spec.precision)
     return record(None)
 
