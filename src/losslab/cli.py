@@ -64,7 +64,7 @@ def run(
     from losslab.study.dispatch import open_executor
     from losslab.study.plan import parse_values
     from losslab.study.run import Settings, check_runs, run_all
-    from losslab.study.store import load_results
+    from losslab.study.store import load_group_scores, load_results
     from losslab.training.device import choose_device
 
     given = parse_values(values)
@@ -83,6 +83,11 @@ def run(
     for level in ("dataset", "image"):
         typer.echo(f"\nTest scores, {level} level:")
         typer.echo(show_scores(scores, level=level).to_string(index=False))
+    groups = load_group_scores(runs, [spec.run_id])
+    if len(groups):
+        typer.echo("\nUnions of classes, percent:")
+        wide = groups.pivot_table(index="class", columns=["level", "metric"], values="value")
+        typer.echo((100 * wide).round(2).to_string())
 
 
 @app.command()

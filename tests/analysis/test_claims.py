@@ -12,6 +12,7 @@ from losslab.analysis.sentences import (
     read_differences,
     read_flips,
     read_folds,
+    read_test_pictures,
 )
 from tests.analysis.synthetic import synthetic_results
 from tests.analysis.test_statistics import scores_of
@@ -155,3 +156,13 @@ def test_headline_names_the_settings_that_it_leaves_out() -> None:
     table = pd.DataFrame([("s", "iou", "unclear")], columns=["setting", "loss", "verdict"])
     gaps = pd.DataFrame({"setting": ["camvid, unet"], "reason": ["none"]})
     assert headline(table, "ce", gaps).endswith("Not compared with `ce`: camvid, unet.")
+
+
+@pytest.mark.parametrize(
+    ("selection", "caveat"), [("best", "chose the best epoch"), ("last", "validation pictures.")]
+)
+def test_scores_of_validation_pictures_are_called_that(selection: str, caveat: str) -> None:
+    runs = pd.DataFrame({"data_tested_on_val": [True], "spec": [{"selection": selection}]})
+    assert caveat in read_test_pictures(runs)
+    assert read_test_pictures(runs.assign(data_tested_on_val=False)) == ""
+    assert read_test_pictures(runs.drop(columns="data_tested_on_val")) == ""

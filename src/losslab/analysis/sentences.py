@@ -67,6 +67,18 @@ def read_folds(comparison: pd.DataFrame) -> str:
     )
 
 
+def read_test_pictures(runs: pd.DataFrame) -> str:
+    """The caveat on a data set whose validation pictures are its test pictures; "" elsewhere."""
+    if "data_tested_on_val" not in runs or not runs["data_tested_on_val"].eq(True).any():
+        return ""
+    text = (
+        "This data set publishes no labels for testing: the scores are of its validation pictures"
+    )
+    if any(spec["selection"] == "best" for spec in runs["spec"]):
+        return f"{text}, which also chose the best epoch, so they are a little too high."
+    return f"{text}."
+
+
 def read_failures(
     runs: pd.DataFrame, asked: Sequence[str] = (), gaps: pd.DataFrame | None = None
 ) -> str:
