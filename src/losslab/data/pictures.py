@@ -17,6 +17,7 @@ from losslab.data.problems import FileProblem
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 INDEX_MODES = ("L", "P", "1", "I", "I;16")
+GREY_MODES = ("L", "RGB", "1")
 DAMAGED = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 ORIENTATION_TAG = 0x0112
@@ -39,16 +40,24 @@ def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     return _opened(path, decode)
 
 
-def read_indices(path: Path) -> UInt8[np.ndarray, "h w"]:
-    """The label map of a file that holds class indices (grey levels, or palette indices)."""
+def read_indices(
+    path: Path,
+    modes: Sequence[str] = INDEX_MODES,
+    remedy: str = "save it as 8-bit grey, or list the classes' colours if it is painted",
+) -> UInt8[np.ndarray, "h w"]:
+    """The label map of a file that holds class indices (grey levels, or palette indices).
+
+    `modes` are those of the picture that are allowed, `remedy` what to do about another.
+    """
 
     def decode(picture: Image.Image) -> np.ndarray:
-        if picture.mode not in INDEX_MODES:
+        if picture.mode not in modes:
+            listed = f"mode{'s' if len(modes) > 1 else ''} {', '.join(modes)}"
             raise FileProblem(
                 path,
-                f"a label map holds one class index a pixel (modes {', '.join(INDEX_MODES)}), this "
-                f"one is of mode {picture.mode!r}",
-                "save it as 8-bit grey, or list the classes' colours if it is painted",
+                f"a label map holds one class index a pixel ({listed}), this one is of mode "
+                f"{picture.mode!r}",
+                remedy,
             )
         values = np.array(ImageOps.exif_transpose(picture))
         if values.size and not 0 <= int(values.min()) <= int(values.max()) <= IGNORE_INDEX:
@@ -91,6 +100,43 @@ def read_colours(
         )
     lookup = np.array([table[value] for value in found.tolist()], dtype=np.uint8)
     return lookup[inverse].reshape(packed.shape)
+
+
+def read_palette(path: Path) -> UInt8[np.ndarray, "n 3"]:
+    """The colours of a file of palette indices, by index; of another file none."""
+
+    def decode(picture: Image.Image) -> np.ndarray:
+        return np.array(picture.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
+
+    return _opened(path, decode)
+
+
+def read_grey(path: Path) -> UInt8[np.ndarray, "h w"]:
+    """The grey levels of a mask or map of 8 bits, stored in one channel or in three equal ones."""
+
+    def decode(picture: Image.Image) -> np.ndarray:
+        if picture.mode not in GREY_MODES:
+            raise FileProblem(
+                path,
+                f"a mask holds 8-bit grey levels (modes {', '.join(GREY_MODES)}), this one is of "
+                f"mode {picture.mode!r}",
+                "take the official file",
+            )
+        if picture.mode == "L":
+            return np.array(picture)
+        channels = np.array(picture.convert("RGB"))
+        if (channels != channels[..., :1]).any():
+            raise FileProblem(
+                path, "a mask is grey, this one is coloured", "take the official file"
+            )
+        return channels[..., 0]
+
+    return _opened(path, decode)
+
+
+def header(path: Path) -> tuple[tuple[int, int], str]:
+    """Size (width, height) and mode that a picture file declares; its pixels are not read."""
+    return _opened(path, lambda picture: (picture.size, picture.mode))
 
 
 def orientation(path: Path) -> int:
