@@ -32,4 +32,6 @@ env: .venv/complete
 	$(PYTHON) -c 'import sys; sys.exit("losslab needs Python 3.11 or newer: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[crf]' \
+		|| echo "The dense CRF is left out: it needs a C++ compiler. Later: $(BIN)/pip install -e '.[crf]'"
 	touch $@
