@@ -1,6 +1,7 @@
 """Lists of pictures in text files: official ones, and those of a user's own folder."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from losslab.data.problems import FileProblem, Report
@@ -21,17 +22,28 @@ def read_lines(path: Path, remedy: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def read_ids(path: Path, report: Report, *, pattern: str, form: str) -> list[str]:
+def _named(match: re.Match[str]) -> str:
+    return match.groupdict().get("id", match[0])
+
+
+def read_ids(
+    path: Path,
+    report: Report,
+    *,
+    pattern: str,
+    form: str,
+    named: Callable[[re.Match[str]], str] = _named,
+) -> list[str]:
     """The ids of an official list, in its order, each once.
 
-    Every line must match `pattern` whole; its group "id" is the id, or the line. `form` says in
-    words what a line looks like. A line of another form, one that names a place outside the set and
-    one that repeats an id are told to `report` and left out.
+    Every line must match `pattern` whole; `named` makes the id of the match: its group "id", or the
+    line. `form` says in words what a line looks like. A line of another form, one that names a
+    place outside the set and one that repeats an id are told to `report` and left out.
     """
     found: dict[str, None] = {}
     for line in read_lines(path, "restore the official list"):
         match = re.fullmatch(pattern, line)
-        name = "" if match is None else match.groupdict().get("id", line)
+        name = "" if match is None else named(match)
         place = PurePosixPath(name.replace("\\", "/"))
         if place.is_absolute() or ".." in place.parts or line.startswith(("/", "..")):
             rule = f"a list names pictures of the set, not other places, as {line!r} does"

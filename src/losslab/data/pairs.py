@@ -1,6 +1,7 @@
 """Data sets of files: pictures and label maps that are paired by stem."""
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,8 @@ class PairedFiles(SegmentationDataset):
             splits=[pair.split for pair in pairs],
         )
         self.pairs = list(pairs)
+        self.lists: tuple[Path, ...] = ()
+        """Files that decide which pictures there are and how they are divided."""
         self._all_classes = class_names
 
     def read_picture(self, pair: Pair) -> UInt8[np.ndarray, "h w 3"]:
@@ -93,6 +96,10 @@ class PairedFiles(SegmentationDataset):
 
     def check_size(self, pair: Pair, shape: tuple[int, ...]) -> None:
         """Hook for data sets whose pictures have one known size."""
+
+    def facts(self) -> list[str]:
+        """Sentences about the set as a whole that its user should know."""
+        return []
 
     def content(self, digests: Any) -> dict[str, Any]:
         with of_dataset(self.name):
@@ -145,12 +152,36 @@ def files_in(folder: Path, suffixes: Sequence[str], report: Report) -> list[Path
     except OSError as error:
         rule = f"the folder cannot be listed ({error.strerror})"
         raise FileProblem(folder, rule, "check that it is a folder that may be read") from None
-    home = folder.parent.resolve()
     for name, is_link in found:
-        if is_link and not (folder / name).resolve().is_relative_to(home):
-            rule = f"a set's files lie in its folder, this one links to {(folder / name).resolve()}"
-            report(FileProblem(folder / name, rule, "copy the file, or link the whole folder"))
+        if is_link:
+            check_link(folder / name, folder.parent, report)
     return [folder / name for name, _ in found]
+
+
+def check_link(path: Path, home: Path, report: Report) -> None:
+    """Tell `report` of a link that leads out of the folder `home`."""
+    target = path.resolve()
+    if not target.is_relative_to(home.resolve()):
+        rule = f"a set's files lie in its folder, this one links to {target}"
+        report(FileProblem(path, rule, "copy the file, or link the whole folder"))
+
+
+def all_there(paths: Sequence[Path], home: Path, report: Report) -> bool:
+    """Whether all files of a listed picture exist; each that does not, and a link that leads out of
+    `home`, is told to `report`.
+    """
+    missing = 0
+    for path in paths:
+        try:
+            mode = path.lstat().st_mode
+        except OSError:
+            missing += 1
+            rule = "a list names this picture, and the file does not exist"
+            report(FileProblem(path, rule, "restore it from the official archive"))
+            continue
+        if stat.S_ISLNK(mode):
+            check_link(path, home, report)
+    return not missing
 
 
 def pictures_in(folder: Path, report: Report) -> dict[str, Path]:
