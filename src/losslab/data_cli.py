@@ -1,11 +1,11 @@
-"""`losslab data`: check, generate and cache data sets."""
+"""`losslab data`: get, check, generate and cache data sets."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-data_app = typer.Typer(help="Check, generate and cache data sets.", no_args_is_help=True)
+data_app = typer.Typer(help="Get, check, generate and cache data sets.", no_args_is_help=True)
 
 DataRoot = Annotated[
     Path | None, typer.Option(envvar="LOSSLAB_DATA", help="Folder that holds the data sets.")
@@ -18,6 +18,36 @@ Options = Annotated[
     typer.Option("--option", metavar="KEY=VALUE", help="An option of the data set; repeatable."),
 ]
 DatasetName = Annotated[str, typer.Argument(metavar="NAME", help="A data set of `losslab list`.")]
+
+
+@data_app.command(name="get")
+def data_get(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A published data set.")
+    ] = None,
+    data_root: DataRoot = None,
+    list_: Annotated[
+        bool, typer.Option("--list", help="Print the data sets, how they are got and their terms.")
+    ] = False,
+) -> None:
+    """Download a published data set, or print what a person has to do for it.
+
+    Called again it goes on where it stopped. The exit status is 1 while something is left to do by
+    hand.
+    """
+    from losslab.data.get import describe_sources, get_dataset
+    from losslab.errors import DataError
+
+    if list_ or name is None:
+        typer.echo("\n".join(describe_sources(data_root)))
+        return
+    if data_root is None:
+        raise DataError(
+            "no data root: the folder that the data set goes into; give --data-root FOLDER or set "
+            "LOSSLAB_DATA"
+        )
+    if not get_dataset(name, data_root.expanduser(), typer.echo):
+        raise SystemExit(1)
 
 
 @data_app.command(name="check")
