@@ -1,8 +1,10 @@
 """Archives, looked through before anything of them is written."""
 
+import gzip
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -10,13 +12,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from losslab.data.get.transfer import unwritable
 from losslab.data.problems import FileProblem
 from losslab.errors import brief
 
-DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, struct.error),
+    *(EOFError, NotImplementedError, ValueError),
+)
 """What reading a damaged archive raises; gzip's own error is an OSError."""
 
 
@@ -48,11 +53,13 @@ class OpenArchive:
     def members(self) -> list[Member]:
         """All entries, in the archive's order."""
         if isinstance(self._archive, tarfile.TarFile):
-            return [Member(m.name, _tar_kind(m), m.size, m) for m in self._archive.getmembers()]
+            found = [Member(m.name, _tar_kind(m), m.size, m) for m in self._archive.getmembers()]
+            _check_end(self._archive)
+            return found
         return [Member(m.filename, _zip_kind(m), m.file_size, m) for m in self._archive.infolist()]
 
-    def read(self, member: Member) -> IO[bytes]:
-        """The contents of a file."""
+    def read(self, member: Member) -> Any:
+        """The contents of a file, opened to read bytes."""
         if isinstance(self._archive, tarfile.TarFile):
             file = self._archive.extractfile(member.handle)
             assert file is not None
@@ -68,6 +75,8 @@ def opened(path: Path) -> Iterator[OpenArchive]:
             with zipfile.ZipFile(path) as archive:
                 yield OpenArchive(archive)
         else:
+            if path.suffix in (".tgz", ".gz"):
+                _check_gzip(path)
             with tarfile.open(path) as archive:
                 yield OpenArchive(archive)
     except DAMAGE as error:
@@ -76,6 +85,21 @@ def opened(path: Path) -> Iterator[OpenArchive]:
         if error.errno is None:  # gzip's errors have no number, the file system's do
             raise _damaged(path, error) from error
         raise
+
+
+def _check_gzip(path: Path) -> None:
+    """Read the compressed file to its checksum, which tarfile may never come to."""
+    with gzip.open(path) as stream:
+        while stream.read(1 << 20):
+            pass
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Where the last member ends there is the archive's end: tarfile takes rubbish for it too."""
+    assert archive.fileobj is not None
+    archive.fileobj.seek(archive.offset)
+    if archive.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("it has no end")
 
 
 def _damaged(path: Path, error: BaseException) -> Damaged:
