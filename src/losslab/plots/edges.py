@@ -8,13 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from numpy import ndarray
 
 from losslab.analysis.edges import EdgeView
-from losslab.data import RunData
+from losslab.data import RunData, SegmentationDataset
 from losslab.plots.losses import bare
-from losslab.plots.pictures import plot_overlay
+from losslab.plots.pictures import patch, plot_overlay
 from losslab.plots.style import PAGE, figure_style, new_figure
 
 HIT, MISSED, INVENTED = (40, 40, 40), (213, 94, 0), (0, 114, 178)  # black, vermilion, blue
@@ -79,7 +78,7 @@ def edges_figure(
         for row, name in zip(grid, ("label map", "semantic edges", "EdgeNet"), strict=True):
             row[0].set_ylabel(name)
         key = {"found": HIT, "missed": MISSED, "invented": INVENTED, "not scored": UNSCORED}
-        handles = [_patch(colour, name) for name, colour in key.items()]
+        handles = [patch(colour, name) for name, colour in key.items()]
         figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=1)
     return figure
 
@@ -141,7 +140,7 @@ def mistakes_figure(
     return figure
 
 
-def class_colours(data: RunData) -> UInt8[ndarray, "c 3"]:
+def class_colours(data: RunData | SegmentationDataset) -> UInt8[ndarray, "c 3"]:
     """A colour for each value of a label map; of a binary task grey stands for the rest."""
     colours = np.asarray(data.colours, np.uint8)
     if data.num_classes > 1:
@@ -152,10 +151,6 @@ def class_colours(data: RunData) -> UInt8[ndarray, "c 3"]:
 def _fractions(colour: tuple[int, int, int]) -> tuple[float, float, float]:
     red, green, blue = colour
     return red / 255, green / 255, blue / 255
-
-
-def _patch(colour: tuple[int, int, int], name: str) -> Patch:
-    return Patch(facecolor=_fractions(colour), edgecolor="#999999", linewidth=0.4, label=name)
 
 
 def _colour_bar(

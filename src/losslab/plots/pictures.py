@@ -112,7 +112,7 @@ def gallery(samples: Mapping[str, Sample], index: SampleIndex, *, width: float =
         scale = ScalarMappable(norm=ENTROPY_SCALE, cmap=ENTROPY_MAP)
         bar = figure.colorbar(scale, ax=list(grid[2]), fraction=0.05, pad=0.02, ticks=[0, 0.5, 1])
         bar.set_label("entropy / log c")
-        handles = [_patch(index.colours[value], index.class_names[value]) for value in shown]
+        handles = [patch(index.colours[value], index.class_names[value]) for value in shown]
         figure.legend(handles=handles, loc="outside lower center", ncols=per_row, handlelength=1)
     return figure
 
@@ -126,13 +126,14 @@ def _shown(samples: Mapping[str, Sample]) -> list[int]:
 def _error_key(axes: Axes) -> None:
     """The empty cell under the label says what the colours of the error maps mean."""
     axes.axis("off")
-    handles = [_patch(WRONG, "wrong"), _patch((200, 200, 200), "right")]
-    handles.append(_patch(VOID, "not annotated"))
+    handles = [patch(WRONG, "wrong"), patch((200, 200, 200), "right")]
+    handles.append(patch(VOID, "not annotated"))
     options: dict = {"title": "errors", "title_fontsize": 7, "handlelength": 1, "fontsize": 6.5}
     axes.legend(handles=handles, loc="center", borderaxespad=0, handletextpad=0.4, **options)
 
 
-def _patch(colour: object, label: str) -> Patch:
+def patch(colour: object, label: str) -> Patch:
+    """The entry of a legend that names a colour of 0..255."""
     red, green, blue = (float(channel) / 255 for channel in np.asarray(colour))
     return Patch(facecolor=(red, green, blue), edgecolor="#999999", linewidth=0.4, label=label)
 
