@@ -56,12 +56,27 @@ def data_check(
     options: Options = None,
     data_root: DataRoot = None,
     partial: Annotated[bool, typer.Option(help="Allow fewer pictures than published.")] = False,
+    manifest: Annotated[
+        bool,
+        typer.Option(
+            "--manifest",
+            help="Record the SHA-256 of every file in NAME.manifest.jsonl in the data root, where "
+            "there is none. To record anew, delete it.",
+        ),
+    ] = False,
 ) -> None:
-    """Read every file of a data set and print what breaks its rules."""
-    from losslab.data.check import check_dataset
+    """Read every file of a data set and print what it holds and what breaks its rules.
+
+    Where there is a manifest, files that have changed, are missing or are new are errors; a cache
+    is built only from files that it has. The exit status is 1 where there is an error.
+    """
+    from losslab.data.check import survey
     from losslab.study.plan import parse_values
 
-    findings = check_dataset(name, data_root, parse_values(options), partial=partial)
+    found = survey(name, data_root, parse_values(options), partial=partial, manifest=manifest)
+    for fact in found.facts:
+        typer.echo(fact)
+    findings = found.findings
     for finding in findings:
         remedy = f"; {finding.remedy}" if finding.remedy else ""
         typer.echo(f"{finding.severity}: {finding.file}: {finding.rule}{remedy}")

@@ -19,6 +19,7 @@ from losslab.data.base import SegmentationDataset
 from losslab.data.digests import Digests
 from losslab.data.entries import LOCK_SECONDS, array_file, open_entry
 from losslab.data.fitting import fitted
+from losslab.data.manifest import check_against_manifest
 from losslab.errors import DataError
 
 CACHE_VERSION = 2
@@ -59,6 +60,7 @@ def cached(
     cache_root = cache_root.expanduser().absolute()
     digests = Digests(cache_root / "digests" / f"{dataset.name}.json")
     content = dataset.content(digests)
+    check_against_manifest(dataset, digests)
     digests.remember()
     identity = {
         "version": CACHE_VERSION,

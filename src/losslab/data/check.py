@@ -1,20 +1,25 @@
 """Everything that is wrong with a data set's files, found in one reading of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from tqdm import tqdm
 
 from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SPLITS
-from losslab.data.digests import file_digest
-from losslab.data.pairs import PairedFiles
+from losslab.data.digests import file_digest, read_digest
+from losslab.data.manifest import compare, manifest_file, write_manifest
+from losslab.data.pairs import Pair, PairedFiles
 from losslab.data.pictures import shown
 from losslab.data.preparation import data_folder, parse_options
-from losslab.data.problems import FileProblem
+from losslab.data.problems import FileProblem, Report
+from losslab.data.published import PublishedOptions
 from losslab.data.registry import DATASETS
+from losslab.data.survey import Look, facts, look
 from losslab.errors import DataError
 
 
@@ -28,24 +33,45 @@ class Finding:
     remedy: str
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What a check found: broken rules, and sentences about what the data set holds."""
+
+    findings: list[Finding]
+    facts: list[str]
+
+
 def check_dataset(
     name: str,
     root: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
     partial: bool = False,
 ) -> list[Finding]:
-    """What breaks the rules of data set `name` under the data root, file by file.
+    """What breaks the rules of data set `name` under the data root, file by file: see `survey`."""
+    return survey(name, root, options, partial).findings
 
-    Counts, pairs, readable files, sizes, modes, label values, splits that share a picture, classes
-    that never occur. `partial` relaxes the counts. An unknown name or option and a missing data
-    root are errors, not findings.
+
+def survey(
+    name: str,
+    root: str | Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    partial: bool = False,
+    *,
+    manifest: bool = False,
+) -> Survey:
+    """Read every file of data set `name` under the data root.
+
+    Findings are about counts, pairs, readable files, sizes, modes, label values, splits that share
+    a picture, classes that never occur, and files that are not as a manifest has them. `partial`
+    relaxes counts and sizes. `manifest` has the manifest written where there is none and no error.
+    An unknown name or option and a missing data root are errors, not findings.
     """
     values = dict(options or {})
     kind = parse_options(name, values)
     if partial and hasattr(kind, "partial"):
         kind = parse_options(name, {**values, "partial": True})
-    if name == "scenes":  # generated: there are no files
-        return []
+    if name == "scenes":
+        return Survey([], ["it is generated and has no files"])
     folder = data_folder(root)
     findings: list[Finding] = []
 
@@ -60,22 +86,79 @@ def check_dataset(
         dataset = DATASETS[name].open(folder, kind, report)
     except DataError as problem:
         report(problem)
-        return findings
-    histogram = np.zeros(256, dtype=np.int64)
-    for position, pair in enumerate(dataset.pairs):
+        return Survey(findings, [])
+    looks = _look_at_all(dataset, report)
+    findings += _void(looks) + _repeats(dataset)
+    histogram = sum((look.counts for look in looks.values()), np.zeros(256, dtype=np.int64))
+    published = isinstance(kind, PublishedOptions)
+    findings += _absent(dataset, histogram, folder) + _splits(dataset, folder, published)
+    sentences = facts(dataset, list(looks.values()))
+    path = manifest_file(dataset, folder)
+    sentences += _with_manifest(dataset, path, looks, findings, report, write=manifest)
+    return Survey(findings, sentences)
+
+
+def _look_at_all(dataset: PairedFiles, report: Report) -> dict[Pair, Look]:
+    """What every pair shows; a pair that breaks a rule is told to `report`."""
+
+    def one(position: int) -> Look | DataError:
         try:
-            _, label = dataset.read(position)
+            return look(dataset, position)
+        except DataError as problem:
+            return problem
+
+    looks: dict[Pair, Look] = {}
+    positions = range(len(dataset.pairs))
+    with ThreadPoolExecutor() as pool:
+        seen = tqdm(pool.map(one, positions), total=len(positions), unit="picture", disable=None)
+        for pair, found in zip(dataset.pairs, seen, strict=True):
+            if isinstance(found, Look):
+                looks[pair] = found
+            else:
+                report(found)
+    return looks
+
+
+def _with_manifest(
+    dataset: PairedFiles,
+    path: Path,
+    looks: Mapping[Pair, Look],
+    findings: Sequence[Finding],
+    report: Report,
+    *,
+    write: bool,
+) -> list[str]:
+    """Compare the files with the manifest `path`, or write it where there is none and `write`
+    asks.
+    """
+    if path.exists():
+        before = len(findings)
+        try:
+            count = compare(dataset, path, read_digest, report)
         except DataError as problem:
             report(problem)
-            continue
-        counts = np.bincount(label.ravel(), minlength=256)
-        histogram += counts
-        if counts[IGNORE_INDEX] == label.size:
-            rule = "a label map annotates some pixels, this one is void throughout"
-            findings.append(
-                Finding("warning", str(pair.label), rule, "annotate it or leave it out")
-            )
-    return findings + _repeats(dataset) + _absent(dataset, histogram, folder)
+            return []
+        differ = len(findings) - before
+        return [f"manifest: {differ or 'none'} of {count} files differ from {path}"]
+    if not write:
+        return []
+    if any(finding.severity == "error" for finding in findings):
+        return ["manifest: not written, for there are errors"]
+    histograms = {
+        pair.files[1]: {int(value): int(found.counts[value]) for value in found.counts.nonzero()[0]}
+        for pair, found in looks.items()
+    }
+    return [f"manifest: {write_manifest(dataset, path, read_digest, histograms)} files in {path}"]
+
+
+def _void(looks: Mapping[Pair, Look]) -> list[Finding]:
+    """Label maps without an annotated pixel."""
+    rule = "a label map annotates some pixels, this one is void throughout"
+    return [
+        Finding("warning", str(pair.label), rule, "annotate it or leave it out")
+        for pair, found in looks.items()
+        if found.counts.sum() == found.counts[IGNORE_INDEX]
+    ]
 
 
 def _repeats(dataset: PairedFiles) -> list[Finding]:
@@ -108,12 +191,18 @@ def _absent(dataset: PairedFiles, histogram: np.ndarray, folder: Path) -> list[F
         if histogram[IGNORE_INDEX]:
             remedy += f"; if {IGNORE_INDEX} is a class and not void, give the option colours"
         findings.append(Finding("warning", str(folder), rule, remedy))
+    return findings
+
+
+def _splits(dataset: PairedFiles, folder: Path, published: bool) -> list[Finding]:
+    """Official splits without a picture, and a user's pictures that his lists leave out."""
+    findings = []
     present = {split for split in dataset.splits if split is not None}
-    if present and present != set(SPLITS):
+    if present and ("train" not in present or len(present) < 2):
         rule = f"an official split has {', '.join(SPLITS)}, this one only {', '.join(present)}"
         findings.append(Finding("warning", str(folder), rule, "complete it, or use fractions"))
     unlisted = sum(split is None for split in dataset.splits)
-    if present and unlisted:
+    if present and unlisted and not published:
         rule = f"the lists name every picture, not so {unlisted} of {len(dataset.splits)}"
         findings.append(Finding("warning", str(folder), rule, "list them or move them away"))
     return findings

@@ -23,6 +23,19 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def read_digest(path: Path) -> str:
+    """SHA-256 of a file of a data set in hex; raises `FileProblem` where it cannot be read."""
+    try:
+        return file_digest(path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> FileProblem:
+    rule = f"the file cannot be read ({error.strerror})"
+    return FileProblem(path, rule, "restore the file or its permissions")
+
+
 class Digests:
     """Callable path -> SHA-256 in hex, with a memory in a JSON file."""
 
@@ -30,12 +43,18 @@ class Digests:
         self._memory = memory
         self._known: dict[str, list] = {}
         self._changed = False
+        self._told: dict[Path, str] = {}
         with suppress(OSError, ValueError):  # a lost memory costs a reading, nothing else
             known = json.loads(memory.read_text())
             if isinstance(known, dict):
                 self._known = known
 
     def __call__(self, path: Path) -> str:
+        if path not in self._told:  # the same answer to all who ask through this object
+            self._told[path] = self._digest(path)
+        return self._told[path]
+
+    def _digest(self, path: Path) -> str:
         place = str(path.absolute())
         try:
             state = path.stat()
@@ -43,10 +62,9 @@ class Digests:
             known = self._known.get(place)
             if isinstance(known, list) and known[:2] == mark and len(known) == 3:
                 return known[2]
-            digest = file_digest(path)
         except OSError as error:
-            rule = f"the file cannot be read ({error.strerror})"
-            raise FileProblem(path, rule, "restore the file or its permissions") from None
+            raise _unreadable(path, error) from None
+        digest = read_digest(path)
         if time.time_ns() - state.st_mtime_ns > SETTLED_NANOSECONDS:
             self._known[place] = [*mark, digest]
             self._changed = True

@@ -108,7 +108,10 @@ class Folder(PairedFiles):
             pairs = pair_up(images, masks, report)
             if any((home / f"{split}.txt").exists() for split in SPLITS):
                 pairs = _split_by_lists(home, pairs, report)
-        return cls(pairs, options, class_names)
+        dataset = cls(pairs, options, class_names)
+        lists = [home / name for name in ("classes.txt", *(f"{split}.txt" for split in SPLITS))]
+        dataset.lists = tuple(path for path in lists if path.exists())
+        return dataset
 
     def read_label(self, pair: Pair) -> UInt8[np.ndarray, "h w"]:
         if self.options.colours is not None:
@@ -117,6 +120,11 @@ class Folder(PairedFiles):
         if self.options.void is not None:
             label[label == self.options.void] = IGNORE_INDEX
         return label
+
+    @property
+    def manifest_name(self) -> str:
+        name = PurePosixPath(self.options.name).as_posix()
+        return self.name if name == "." else f"{self.name}-{name.replace('/', '-')}"
 
     def rules(self) -> dict[str, Any]:
         options = self.options

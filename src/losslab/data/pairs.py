@@ -52,6 +52,8 @@ class PairedFiles(SegmentationDataset):
         self.pairs = list(pairs)
         self.lists: tuple[Path, ...] = ()
         """Files that decide which pictures there are and how they are divided."""
+        self.data_root: Path | None = None
+        """The folder in which the data set was found."""
         self._all_classes = class_names
 
     def read_picture(self, pair: Pair) -> UInt8[np.ndarray, "h w 3"]:
@@ -96,6 +98,11 @@ class PairedFiles(SegmentationDataset):
 
     def check_size(self, pair: Pair, shape: tuple[int, ...]) -> None:
         """Hook for data sets whose pictures have one known size."""
+
+    @property
+    def manifest_name(self) -> str:
+        """What tells the manifest of this data set from others in one data root."""
+        return self.name
 
     def facts(self) -> list[str]:
         """Sentences about the set as a whole that its user should know."""

@@ -16,6 +16,7 @@ from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SegmentationDataset, parse_task, task_lookup
 from losslab.data.cache import CacheEntry, cached, check_size
 from losslab.data.options import checked
+from losslab.data.pairs import PairedFiles
 from losslab.data.problems import of_dataset
 from losslab.data.registry import DATASETS
 from losslab.data.splits import SplitOptions, divide
@@ -192,7 +193,11 @@ def _known(name: str) -> type[SegmentationDataset]:
 def _open(name: str, options: Mapping[str, Any], root: str | Path | None) -> SegmentationDataset:
     parsed = parse_options(name, options)
     with of_dataset(name):
-        return _known(name).open(None if name == "scenes" else data_folder(root), parsed)
+        folder = None if name == "scenes" else data_folder(root)
+        dataset = _known(name).open(folder, parsed)
+        if isinstance(dataset, PairedFiles):
+            dataset.data_root = folder
+        return dataset
 
 
 def _check_annotated(dataset: SegmentationDataset, entry: CacheEntry) -> None:
