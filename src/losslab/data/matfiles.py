@@ -7,6 +7,7 @@ are checked first.
 
 import struct
 import warnings
+from io import BytesIO
 from math import prod
 from pathlib import Path
 
@@ -35,10 +36,11 @@ def read_mat(path: Path, key: str, field: str | None = None) -> Integer[np.ndarr
     Raises `FileProblem` for a file that is no MAT-file, is damaged or holds something else.
     """
     try:
-        check_tags(path.read_bytes())
+        content = path.read_bytes()
+        check_tags(content)
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # scipy only warns of some damage
-            variables = loadmat(path, appendmat=False)
+            variables = loadmat(BytesIO(content))
     except FileNotFoundError:
         raise FileProblem(path, "the file has gone", "restore it") from None
     except Exception as error:  # scipy raises nearly any kind on a damaged file
