@@ -108,7 +108,11 @@ class PascalContext(PairedFiles):
             for split, ids in lists.items()
             for pair in listed_pairs(ids, split, images, [maps], report)
         ]
-        return cls(pairs, route=route, background=options.background, labels=labels)
+        dataset = cls(pairs, route=route, background=options.background, labels=labels)
+        dataset.lists = tuple(folder / f"{name}.txt" for name in COUNTS[route])
+        if home is not None:
+            dataset.lists += (home / "labels.txt",)
+        return dataset
 
     def read_label(self, pair: Pair) -> UInt8[np.ndarray, "h w"]:
         if self.route == "mat":
@@ -121,6 +125,10 @@ class PascalContext(PairedFiles):
             rule = f"label values are 0..{highest}, this one holds {values}"
             raise FileProblem(pair.label, rule, "take the published file")
         return self._table[stored]
+
+    def facts(self) -> list[str]:
+        kinds = {"mat": "the original's 459 (.mat)", "png": "copies of the 59 classes (.png)"}
+        return [f"label maps: {kinds[self.route]}"]
 
     def rules(self) -> dict[str, Any]:
         return {"route": self.route, "background": self.background, "table": self._table.tolist()}

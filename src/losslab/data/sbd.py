@@ -75,7 +75,11 @@ class VocAug(PairedFiles):
             *listed_pairs(added, "train", images, [labels], report),
         ]
         pairs.sort(key=lambda pair: pair.id)
-        return cls([*pairs, *listed_pairs(lists["val"], "val", pictures, [own], report)], route)
+        val = listed_pairs(lists["val"], "val", pictures, [own], report)
+        dataset = cls([*pairs, *val], route)
+        folders = (folder,) if sbd is None else (folder, sbd)
+        dataset.lists = tuple(one / f"{name}.txt" for one in folders for name in COUNTS)
+        return dataset
 
     def read_label(self, pair: Pair) -> UInt8[np.ndarray, "h w"]:
         if pair.label.parent.name == "SegmentationClass":
@@ -83,6 +87,10 @@ class VocAug(PairedFiles):
         if self.route == "mat":
             return _read_sbd(pair.label)
         return read_indices(pair.label, ("L", "P"))
+
+    def facts(self) -> list[str]:
+        kinds = {"mat": "SBD's own files (.mat)", "png": "copies in SegmentationClassAug (.png)"}
+        return [f"label maps beyond VOC 2012's: {kinds[self.route]}"]
 
     def rules(self) -> dict[str, Any]:
         return {"route": self.route, "void": IGNORE_INDEX}

@@ -100,9 +100,10 @@ def _shares(class_names: Sequence[str], counts: Int[np.ndarray, " 256"]) -> str:
 def _unlisted(pairs: Iterable[Pair], lists: set[Path]) -> list[str]:
     """Files that lie beside those of the set and belong to no picture; hidden ones are left out."""
     used = {os.fspath(file) for pair in pairs for file in pair.files}
+    folders = sorted({os.path.dirname(file) for file in used})
     used |= {os.fspath(path) for path in lists}
     beside = []
-    for folder in sorted({os.path.dirname(file) for file in used}):
+    for folder in folders:
         with os.scandir(folder) as entries:
             beside += [
                 entry.path

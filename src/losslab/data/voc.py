@@ -81,13 +81,15 @@ class Voc(PairedFiles):
             lists = rahman2016(lists)
         images = stock(home / "JPEGImages", ".jpg", report)
         labels = stock(home / "SegmentationClass", ".png", report)
-        return cls(
+        dataset = cls(
             [
                 pair
                 for split, ids in lists.items()
                 for pair in listed_pairs(ids, split, images, [labels], report)
             ]
         )
+        dataset.lists = tuple(folder / f"{name}.txt" for name in cls.counts)
+        return dataset
 
     def read_label(self, pair: Pair) -> UInt8[np.ndarray, "h w"]:
         return read_voc_label(pair.label)
