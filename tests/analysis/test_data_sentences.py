@@ -101,8 +101,11 @@ def test_divisions_tell_what_a_run_takes_where_a_split_lacks() -> None:
 def test_overlaps_name_the_splits_and_an_example() -> None:
     columns = ["splits", "shared", "example"]
     nothing = pd.DataFrame([["train and val", 0, "–"]], columns=columns)
-    assert sentences.read_overlaps(nothing) == "No picture file occurs twice in train and val."
-    rows = [["train and val", 0, "–"], ["train and test", 2, "p1, q7"]]
+    assert sentences.read_overlaps(nothing) == "No picture file is twice in train and val."
+    rows = [["train and val", 0, "–"], ["train and test", 0, "–"]]
+    none = sentences.read_overlaps(pd.DataFrame(rows, columns=columns))
+    assert none == "No picture file is in two splits."
+    rows[1] = ["train and test", 2, "p1, q7"]
     found = sentences.read_overlaps(pd.DataFrame(rows, columns=columns))
     assert found == "Picture files occur twice: 2 in train and test (such as p1, q7)."
     assert "no files" in sentences.read_overlaps(pd.DataFrame(columns=columns))

@@ -150,6 +150,20 @@ def test_each_class_that_is_there_is_named_inside_itself() -> None:
         assert label[int(y), int(x)] == NAMES.index(name)
 
 
+def test_a_name_at_the_edge_is_written_towards_the_middle_and_a_band_is_named_in_its_middle() -> (
+    None
+):
+    label = np.zeros((30, 40), np.uint8)
+    label[10:20, :3] = 1
+    label[25:] = 2
+    axes = Figure().subplots()
+    plot_names(label, NAMES, axes)
+    found = {text.get_text(): text for text in axes.texts}
+    assert found["a"].get_horizontalalignment() == "left"
+    assert found["b"].get_horizontalalignment() == "center"
+    assert 15 < found["b"].get_position()[0] < 25
+
+
 def test_samples_of_different_sizes_and_long_names_fit_the_page() -> None:
     pictures = [
         (np.zeros((h, w, 3), np.uint8), np.full((h, w), value, np.uint8))

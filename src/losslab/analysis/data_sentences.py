@@ -81,7 +81,7 @@ def read_ratios(table: pd.DataFrame) -> str:
     if len(rows) > 1:
         text += f", {high['class']} {_number(high['ratio'])}"
     apart = rows[rows["ratio_own"] > 0]
-    if len(apart):
+    if (apart["ratio"] > 1.01 * apart["ratio_own"]).any():
         widest = apart.iloc[int(np.argmax(apart["ratio"] / apart["ratio_own"]))]
         text += (
             f". Where only the pictures that contain a class count, the largest change is that of "
@@ -150,7 +150,8 @@ def read_overlaps(table: pd.DataFrame) -> str:
         return "The pictures are generated: there are no files to compare."
     found = table[table["shared"] > 0]
     if found.empty:
-        return f"No picture file occurs twice in {' or in '.join(table['splits'])}."
+        where = "in two splits" if len(table) > 1 else f"twice in {table.iloc[0]['splits']}"
+        return f"No picture file is {where}."
     each = ", ".join(f"{row['shared']} in {row['splits']}" for row in found.to_dict("records"))
     return f"Picture files occur twice: {each} (such as {found.iloc[0]['example']})."
 

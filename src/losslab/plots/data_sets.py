@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -80,21 +80,23 @@ def plot_label(label: UInt8[ndarray, "h w"], colours: UInt8[ndarray, "c 3"], axe
 
 def plot_names(label: UInt8[ndarray, "h w"], names: Sequence[str], axes: Axes) -> Axes:
     """Write the name of each class at the point of it that lies deepest inside."""
+    width = label.shape[1]
     for value in np.unique(label[label != IGNORE_INDEX]):
-        depth = np.asarray(ndimage.distance_transform_edt(np.pad(label == value, 1)))[1:-1, 1:-1]
-        y, x = np.unravel_index(depth.argmax(), depth.shape)
+        y, x = _deepest(label == value)
+        side = "left" if x < width / 10 else "right" if x > 0.9 * width else "center"
         outline = [withStroke(linewidth=1.6, foreground="black")]
-        options: dict = {"ha": "center", "va": "center", "clip_on": True}
-        axes.text(
-            float(x),
-            float(y),
-            names[int(value)],
-            fontsize=7,
-            color="w",
-            path_effects=outline,
-            **options,
-        )
+        options: dict = {"ha": side, "va": "center", "clip_on": True, "path_effects": outline}
+        axes.text(x, y, names[int(value)], fontsize=7, color="white", **options)
     return axes
+
+
+def _deepest(mask: Bool[ndarray, "h w"]) -> tuple[float, float]:
+    """The pixel that is farthest from the outside; of several the most central."""
+    depth = np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1)))[1:-1, 1:-1]
+    places = np.argwhere(depth >= depth.max() - 0.5)
+    apart = np.linalg.norm(places - places.mean(axis=0), axis=1)
+    y, x = places[apart.argmin()]
+    return float(y), float(x)
 
 
 def samples_figure(
