@@ -1,10 +1,13 @@
 """Small trees of pictures and label maps."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from losslab.data.fixtures import write_fixture
 
 CLASSES = ("background", "cat", "dog")
 
@@ -27,3 +30,28 @@ def tree(tmp_path):
         save(label, home / "masks" / f"p{i:02d}.png")
     (home / "classes.txt").write_text("\n".join(CLASSES) + "\n")
     return home
+
+
+@pytest.fixture(scope="session")
+def fixture_of(tmp_path_factory):
+    """Data root of a fixture of eight pictures of the data set of a name; not to be changed."""
+    roots = {}
+
+    def root(name):
+        if name not in roots:
+            roots[name] = tmp_path_factory.mktemp("fixture") / name
+            write_fixture(name, roots[name], 8)
+        return roots[name]
+
+    return root
+
+
+@pytest.fixture
+def copy_of(fixture_of, tmp_path):
+    """Data root of a copy of such a fixture that a test may spoil."""
+
+    def copied(name):
+        shutil.copytree(fixture_of(name), tmp_path / "data")
+        return tmp_path / "data"
+
+    return copied

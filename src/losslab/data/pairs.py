@@ -166,9 +166,11 @@ def files_in(folder: Path, suffixes: Sequence[str], report: Report) -> list[Path
 
 
 def check_link(path: Path, home: Path, report: Report) -> None:
-    """Tell `report` of a link that leads out of the folder `home`."""
+    """Tell `report` of a link that leads out of the folder `home`, or, where its own folder is a
+    link, out of the folder that is meant.
+    """
     target = path.resolve()
-    if not target.is_relative_to(home.resolve()):
+    if not any(target.is_relative_to(place.resolve()) for place in (home, path.parent)):
         rule = f"a set's files lie in its folder, this one links to {target}"
         report(FileProblem(path, rule, "copy the file, or link the whole folder"))
 
