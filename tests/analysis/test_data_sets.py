@@ -18,6 +18,7 @@ from losslab.analysis.data_sets import (
 )
 from losslab.analysis.published_ratios import PUBLISHED, with_published
 from losslab.data import open_dataset
+from losslab.data.voc import CLASSES
 from losslab.errors import DataError
 from tests.analysis.made import Made
 
@@ -76,6 +77,16 @@ def test_the_ratio_over_all_pictures_is_the_one_whose_shares_add_up() -> None:
 def test_the_published_ratios_add_up_to_the_objects_of_a_whole_set(year: str, share: float) -> None:
     assert len(PUBLISHED[year]) == 20
     assert sum(1 / (1 + ratio) for ratio in PUBLISHED[year]) == pytest.approx(share, abs=1e-4)
+
+
+def test_published_ratios_stand_beside_their_categories_whatever_the_order_of_rows() -> None:
+    voc = Made([[list(range(21))]], CLASSES)
+    table = by_class(with_published(ratios(count_labels(voc)).iloc[::-1], "voc2010"))
+    printed = {"aeroplane": 152, "cat": 40, "person": 25, "tvmonitor": 104}
+    assert table.loc[list(printed), "published"].to_dict() == printed
+    assert "background" not in table.index
+    alone = with_published(ratios(count_labels(voc.view("all", "person"))), "voc2011")
+    assert alone[["class", "published"]].to_numpy().tolist() == [["person", 23.0]]
 
 
 def test_data_sets_that_the_paper_does_not_measure_have_no_published_ratio() -> None:
