@@ -1,6 +1,7 @@
 """What label maps hold, on maps small enough to count by hand."""
 
 import tracemalloc
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -108,6 +109,32 @@ def test_the_frame_of_the_picture_is_no_boundary_but_void_is() -> None:
     rim = np.zeros((5, 5), np.uint8)
     rim[:, 2] = V
     assert boundary_pixels(rim)[:, [1, 3]].all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_boundaries_and_components_are_those_of_a_search_pixel_by_pixel(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    label = rng.choice(np.array([0, 1, 2, V], np.uint8), (7, 9), p=[0.5, 0.3, 0.1, 0.1])
+
+    def neighbours(y: int, x: int) -> list[tuple[int, int]]:
+        near = product(range(max(0, y - 1), min(7, y + 2)), range(max(0, x - 1), min(9, x + 2)))
+        return [place for place in near if place != (y, x)]
+
+    boundary, left = boundary_pixels(label), set(np.ndindex(7, 9))
+    found = {value: sorted(areas) for value, areas in component_areas(label, 3).items()}
+    searched: dict[int, list[int]] = {}
+    for place in np.ndindex(7, 9):
+        assert boundary[place] == any(label[near] != label[place] for near in neighbours(*place))
+        size, waiting = 0, [place] if place in left else []
+        left.discard(place)
+        while waiting:
+            size += 1
+            same = {n for n in neighbours(*waiting.pop()) if label[n] == label[place]} & left
+            left -= same
+            waiting += same
+        if size and label[place] != V:
+            searched.setdefault(int(label[place]), []).append(size)
+    assert found == {value: sorted(sizes) for value, sizes in searched.items()}
 
 
 def test_the_boundary_share_is_of_the_class_own_pixels() -> None:
