@@ -52,6 +52,14 @@ def test_trainaug_is_every_listed_picture_that_voc_does_not_validate(written):
     assert data.route == "mat"
 
 
+def test_fixture_is_the_same_each_time_to_the_byte(written, tmp_path):
+    write_fixture("voc_aug", tmp_path / "again", 8)
+    files = sorted(file.relative_to(written) for file in written.rglob("*") if file.is_file())
+    assert any(file.suffix == ".mat" for file in files)
+    for file in files:
+        assert (tmp_path / "again" / file).read_bytes() == (written / file).read_bytes()
+
+
 def test_label_maps_of_voc_go_before_those_of_sbd(written):
     data = open_dataset("voc_aug", written, partial=True)
     folders = [pair.label.parent.name for pair in data.pairs if pair.split == "train"]

@@ -54,10 +54,11 @@ class Cityscapes(PairedFiles):
     """`leftImg8bit/<split>/<city>/<city>_<sequence>_<frame>_leftImg8bit.png` and
     `gtFine/<split>/<city>/..._gtFine_labelIds.png`, for train and val.
 
-    Label ids 0..33 become the 19 classes that are scored; all others are void. A licence plate has
-    the id -1: the publisher's tool does not draw it, so that most files show what lies around it,
-    and in 8 bits it is 255: void too. The labels of the test pictures are private (the files hold
-    none), so the split test is not opened and scores are those of val.
+    Of the label ids 0..33, 19 are the classes that are scored (Chen et al. 2020 (SEMEDA), section
+    4.1, count them as 18 and a background); all others are void. A licence plate has the id -1: the
+    publisher's tool does not draw it, so that files show what lies around it, and a file that holds
+    it all the same has 255, in 8 bits: void. The labels of the test pictures are private, so the
+    split test is not opened and scores are those of val.
     """
 
     name = "cityscapes"

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Integer
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadWarning
 
 from losslab.data.problems import FileProblem
 
@@ -39,7 +40,8 @@ def read_mat(path: Path, key: str, field: str | None = None) -> Integer[np.ndarr
         content = path.read_bytes()
         check_tags(content)
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # scipy only warns of some damage
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", MatReadWarning)  # scipy only warns of some damage
             variables = loadmat(BytesIO(content))
     except FileNotFoundError:
         raise FileProblem(path, "the file has gone", "restore it") from None

@@ -27,7 +27,7 @@ PLACES = tuple(
 
 class VocAug(PairedFiles):
     """Training: all pictures of VOC 2012 train, SBD train and SBD val that are not in VOC 2012 val,
-    10,582 sorted by id ("trainaug"). Validation: VOC 2012 val (1,449).
+    10,582 sorted by id ("trainaug"). Validation: VOC 2012 val (1,449; Kim et al. 2019 print 1,499).
 
     The label maps of VOC 2012 train are VOC's own, with their void rims (255), as is usual: the
     lists in use since DeepLab (Chen et al. 2015) copy them over SBD's. All others are SBD's, which
