@@ -1,4 +1,6 @@
-"""The command line: `losslab run | study | report | data | edges | bench | list`."""
+"""The command line: `losslab run | study | report | predict | crf | data | edges | bench |
+list`.
+"""
 
 import signal
 import sys
@@ -11,6 +13,7 @@ from losslab.bench.cli import bench_app
 from losslab.data_cli import data_app
 from losslab.edges_cli import edges
 from losslab.errors import LosslabError, StudyError
+from losslab.postprocess.cli import crf, predict
 
 app = typer.Typer(
     help="Which loss to train a segmentation network with, and how sure the answer is.",
@@ -21,6 +24,8 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
 app.command()(edges)
+app.command()(predict)
+app.command()(crf)
 
 Set = Annotated[
     list[str] | None,

@@ -1,0 +1,1 @@
+"""What is done to a network's predictions after training."""
