@@ -46,7 +46,7 @@ class CamVid(PairedFiles):
 
     def __init__(self, pairs: list[Pair], *, partial: bool):
         colours = np.array(list(CLASSES.values()), dtype=np.uint8)
-        super().__init__(pairs, class_names=self.static_classes, colours=colours)
+        super().__init__(pairs, class_names=tuple(CLASSES), colours=colours)
         self.partial = partial
 
     @classmethod

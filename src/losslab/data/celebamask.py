@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -85,7 +85,7 @@ class CelebAMaskHQ(PairedFiles):
     name = "celebamask_hq"
     options_type = CelebAMaskOptions
     static_classes = ("background", *PARTS)
-    tasks: Mapping[str, str] = {"face": "not background"}
+    tasks: ClassVar[Mapping[str, str]] = {"face": "not background"}
 
     def __init__(self, pairs: list[Pair], *, partial: bool):
         names = ("background", *PARTS)

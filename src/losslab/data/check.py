@@ -1,6 +1,6 @@
 """Everything that is wrong with a data set's files, found in one reading of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,13 @@ from losslab.data.manifest import compare, manifest_file, write_manifest
 from losslab.data.pairs import Pair, PairedFiles
 from losslab.data.pictures import shown
 from losslab.data.preparation import data_folder, parse_options
-from losslab.data.problems import FileProblem, Report
+from losslab.data.problems import FileProblem
 from losslab.data.published import PublishedOptions
 from losslab.data.registry import DATASETS
 from losslab.data.survey import Look, facts, look
 from losslab.errors import DataError
+
+Tell = Callable[[DataError], None]
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def survey(
     except DataError as problem:
         report(problem)
         return Survey(findings, [])
+    assert isinstance(dataset, PairedFiles)
     looks = _look_at_all(dataset, report)
     findings += _void(looks) + _repeats(dataset)
     histogram = sum((look.counts for look in looks.values()), np.zeros(256, dtype=np.int64))
@@ -98,7 +101,7 @@ def survey(
     return Survey(findings, sentences)
 
 
-def _look_at_all(dataset: PairedFiles, report: Report) -> dict[Pair, Look]:
+def _look_at_all(dataset: PairedFiles, report: Tell) -> dict[Pair, Look]:
     """What every pair shows; a pair that breaks a rule is told to `report`."""
 
     def one(position: int) -> Look | DataError:
@@ -124,7 +127,7 @@ def _with_manifest(
     path: Path,
     looks: Mapping[Pair, Look],
     findings: Sequence[Finding],
-    report: Report,
+    report: Tell,
     *,
     write: bool,
 ) -> list[str]:

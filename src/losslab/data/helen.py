@@ -4,7 +4,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -81,11 +81,11 @@ class Helen(PairedFiles):
     name = "helen"
     options_type = HelenOptions
     static_classes = CLASSES
-    tasks: Mapping[str, str] = {
+    tasks: ClassVar[Mapping[str, str]] = {
         "face": "not background",
         "face_without_hair": "not background+hair",
     }
-    groups: Mapping[str, tuple[str, ...]] = {
+    groups: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "brows": BROWS,
         "eyes": EYES,
         "mouth": MOUTH,

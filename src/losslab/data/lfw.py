@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -58,11 +58,11 @@ class LFWParts(PairedFiles):
     name = "lfw_parts"
     options_type = LFWOptions
     static_classes = tuple(CLASSES)
-    tasks: Mapping[str, str] = {"face": "not background", "face_without_hair": "skin"}
+    tasks: ClassVar[Mapping[str, str]] = {"face": "not background", "face_without_hair": "skin"}
 
     def __init__(self, pairs: list[Pair], *, partial: bool):
         colours = np.array(list(CLASSES.values()), dtype=np.uint8)
-        super().__init__(pairs, class_names=self.static_classes, colours=colours)
+        super().__init__(pairs, class_names=tuple(CLASSES), colours=colours)
         self.partial = partial
 
     @classmethod

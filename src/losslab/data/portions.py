@@ -15,6 +15,7 @@ def in_portions(ids: Sequence[str], counts: Mapping[str, int], total: int) -> di
     share = {split: max(1, round(count * n / total)) for split, count in counts.items()}
     room = n - share["val"] - share["test"]
     train = room if sum(counts.values()) == total else min(share["train"], room)
-    splits: list[str | None] = ["train"] * train + ["val"] * share["val"]
-    splits += [None] * (n - len(splits) - share["test"]) + ["test"] * share["test"]
+    between = n - train - share["val"] - share["test"]
+    cut = [("train", train), ("val", share["val"]), (None, between), ("test", share["test"])]
+    splits = [split for split, count in cut for _ in range(count)]
     return dict(zip(sorted(ids), splits, strict=False))

@@ -55,7 +55,7 @@ def facts(dataset: PairedFiles, looks: Sequence[Look]) -> list[str]:
             f"sizes as read (width x height): {_sizes(look.shape for look in looks)}",
             f"modes: pictures {_counted(look.modes[0] for look in looks)}; "
             f"label files {_counted(look.modes[1] for look in looks)}",
-            _shares(dataset.class_names, sum(look.counts for look in looks)),
+            _shares(dataset.class_names, np.sum([look.counts for look in looks], axis=0)),
         ]
     several = [len(pair.parts) for pair in dataset.pairs if pair.parts]
     if several:
