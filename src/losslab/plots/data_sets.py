@@ -41,18 +41,16 @@ def plot_ratios(table: pd.DataFrame, axes: Axes) -> Axes:
     logarithmic axis: over all pictures, over its own, and as published.
     """
     places = np.arange(len(table))
-    marks = {
-        "ratio_own": ("pictures that contain it", "o", "white"),
-        "ratio": ("all pictures", "o", BLUE),
-        "published": ("Rahman & Wang, Table 2", "x", VERMILION),
+    # where the two ratios are equal a dot is in a ring
+    ring = {"s": 48, "facecolors": "white", "edgecolors": BLUE}
+    marks: dict[str, tuple[str, dict]] = {
+        "ratio_own": ("pictures that contain it", ring),
+        "ratio": ("all pictures", {"s": 18, "color": BLUE}),
+        "published": ("Rahman & Wang, Table 2", {"s": 22, "marker": "x", "color": VERMILION}),
     }
-    for column, (label, marker, fill) in marks.items():
+    for column, (label, look) in marks.items():
         if column in table and table[column].notna().any():
-            edge = VERMILION if marker == "x" else BLUE
-            colours: dict = {"c": edge} if marker == "x" else {"facecolors": fill}
-            if marker != "x":
-                colours["edgecolors"] = edge
-            axes.scatter(table[column], places, s=22, marker=marker, label=label, **colours)
+            axes.scatter(table[column], places, label=label, **look)
     axes.set_xlabel("background pixels for each pixel of the class")
     return _by_class(table, _logarithmic(axes, table["ratio"]))
 
