@@ -66,8 +66,9 @@ def test_ratios_tell_the_range_what_presence_changes_and_the_published() -> None
     table = ratios(count_labels(TWO)).assign(published=[7.0, np.nan])
     assert sentences.read_ratios(table) == (
         "b has 4.0 background pixels for each of its own, a 14. Where only the pictures that "
-        "contain a class count, the largest change is that of b, from 4.0 to 1.3. Of 1 published "
-        "ratios the median is 100 % away from the one over all pictures."
+        "contain a class count, the largest change is that of b, from 4.0 to 1.3. The 1 published "
+        "ratios are, at the median, 100 % from those over all pictures and 14.3 % from those over "
+        "the pictures that contain the class."
     )
     alone = sentences.read_ratios(ratios(count_labels(Made([[[0, 0]]], ("background", "a")))))
     assert alone == "There is no object in these pictures."

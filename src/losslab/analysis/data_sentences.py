@@ -89,10 +89,14 @@ def read_ratios(table: pd.DataFrame) -> str:
         )
     printed = rows.dropna(subset=["published"]) if "published" in rows else rows.head(0)
     if len(printed):
-        off = (printed["ratio"] / printed["published"] - 1).abs()
+        off, off_own = (
+            (printed[column] / printed["published"] - 1).abs().median()
+            for column in ("ratio", "ratio_own")
+        )
         text += (
-            f". Of {len(printed)} published ratios the median is "
-            f"{_percent(off.median())} away from the one over all pictures"
+            f". The {len(printed)} published ratios are, at the median, {_percent(off)} from those "
+            f"over all pictures and {_percent(off_own)} from those over the pictures that contain "
+            "the class"
         )
     return text + "."
 
