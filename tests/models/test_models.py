@@ -1,30 +1,30 @@
-"""Networks by name: sizes, options, weights."""
+"""Networks by name: sizes, options, layouts, seeds."""
 
-import hashlib
-import http.server
-import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
-import huggingface_hub
 import pytest
-import safetensors.torch
 import torch
-from segmentation_models_pytorch.encoders import encoders as smp_encoders
 
-from losslab.errors import SpecError, WeightsError
-from losslab.models import MODELS, build_model, check_model, find_weights
+from losslab.errors import SpecError
+from losslab.models import MODELS, Segmenter, build_model, check_model, default_encoder
+from tests.models.networks import OURS, awake, built_once
 
-SMALL = {
+SMALL: dict[str, dict[str, Any]] = {
     "unet": {"encoder_depth": 3, "decoder_channels": (8, 8, 8)},
     "deeplabv3plus": {"decoder_channels": 8},
 }
 
 
+@pytest.fixture(scope="module")
+def network() -> Callable[[str], Segmenter]:
+    return built_once()
+
+
 @pytest.mark.parametrize("encoder", ["resnet34", "resnet50", "mobilenet_v2"])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("size", [(32, 32), (45, 77), (33, 64)])
-def test_logits_have_the_size_of_the_picture(
+def test_logits_of_smps_networks_have_the_size_of_the_picture(
     name: str, encoder: str, size: tuple[int, int]
 ) -> None:
     model = build_model(name, num_classes=3, encoder=encoder, **SMALL[name]).eval()
@@ -32,19 +32,97 @@ def test_logits_have_the_size_of_the_picture(
         assert model(torch.zeros(2, 3, *size)).shape == (2, 3, *size)
 
 
+@pytest.mark.parametrize("stride", [8, 16])
+def test_deeplabv3plus_dilates_xception71(stride: int) -> None:
+    model = build_model(
+        "deeplabv3plus", num_classes=1, encoder="tu-xception71", encoder_output_stride=stride
+    ).eval()
+    with torch.inference_mode():
+        assert model.encoder(torch.zeros(1, 3, 64, 96))[-1].shape[2:] == (
+            64 // stride,
+            96 // stride,
+        )
+        for size in ((32, 32), (33, 47)):
+            assert model(torch.zeros(1, 3, *size)).shape == (1, 1, *size)
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("size", [(1, 1), (32, 32), (33, 33), (97, 65), (65, 31)])
+def test_logits_have_the_size_of_the_picture(
+    name: str, size: tuple[int, int], network: Callable[[str], Segmenter]
+) -> None:
+    with torch.inference_mode():
+        logits = network(name)(torch.rand(1, 3, *size))
+    assert logits.shape == (1, 3, *size)
+    assert logits.isfinite().all()
+    assert logits.std() > 0
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_picture_does_not_see_the_others_of_its_batch(
+    name: str, network: Callable[[str], Segmenter]
+) -> None:
+    images = torch.rand(2, 3, 40, 56)
+    with torch.inference_mode():
+        both, second = network(name)(images), network(name)(images[1:])
+    torch.testing.assert_close(both[1:], second, rtol=0, atol=1e-4 * second.abs().max().item())
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_networks_compute_the_same_with_channels_last(
+    name: str, network: Callable[[str], Segmenter]
+) -> None:
+    images = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        first = network(name)(images)
+        second = network(name)(images.to(memory_format=torch.channels_last))
+    torch.testing.assert_close(first, second, rtol=0, atol=1e-4 * first.abs().max().item())
+
+
+@pytest.mark.parametrize("name", ["fcresnet", "fcn8s", "deeplabv2_resnet101"])
+def test_every_parameter_learns(name: str) -> None:
+    encoder = {"fcn8s": "resnet18", "deeplabv2_resnet101": "resnet50"}.get(name)
+    model = awake(build_model(name, num_classes=2, encoder=encoder)).train()
+    model(torch.rand(2, 3, 64, 64)).square().mean().backward()
+    still = [k for k, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not still
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder"), [("fcn8s", "resnet18"), ("deeplabv2_resnet101", "resnet50")]
+)
+def test_a_states_round_trip_gives_the_same_logits(name: str, encoder: str) -> None:
+    first = awake(build_model(name, num_classes=2, encoder=encoder))
+    second = build_model(name, num_classes=2, encoder=encoder).eval()
+    second.load_state_dict(first.state_dict())
+    images = torch.rand(1, 3, 40, 40)
+    with torch.inference_mode():
+        assert torch.equal(first(images), second(images))
+
+
 def test_padding_does_not_touch_sizes_that_fit() -> None:
     model = build_model("unet", num_classes=1, encoder="resnet34", **SMALL["unet"]).eval()
     images = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
-        assert torch.equal(model(images), model.network(images))  # pyright: ignore
+        assert torch.equal(model(images), model.network(images))
 
 
-def test_the_same_seed_gives_the_same_weights() -> None:
+@pytest.mark.parametrize(
+    ("name", "encoder"),
+    [
+        ("unet", "mobilenet_v2"),
+        ("fcn16s", "resnet18"),
+        ("deeplab_largefov", None),
+        ("deeplabv2_resnet101", "resnet50"),
+    ],
+)
+def test_the_same_seed_gives_the_same_weights(name: str, encoder: str | None) -> None:
     states = []
-    for _ in range(2):
-        torch.manual_seed(3)
-        states.append(build_model("unet", num_classes=2, encoder="mobilenet_v2").state_dict())
+    for seed in (3, 3, 4):
+        torch.manual_seed(seed)
+        states.append(build_model(name, num_classes=2, encoder=encoder).state_dict())
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    assert not all(torch.equal(states[0][key], states[2][key]) for key in states[0])
 
 
 def test_logits_keep_the_channels_last_layout() -> None:
@@ -62,7 +140,10 @@ def test_logits_keep_the_channels_last_layout() -> None:
         (("unet", {"encoder_depth": 6}), "encoder_depth: .*3, 4 or 5, got 6"),
         (("unet", {"encoder_depth": 3}), "5 widths for encoder_depth 3"),
         (("unet", {"decoder_channels": (8, 8, 8, 8, -1)}), "decoder_channels"),
+        (("unet", {"frozen_batch_norm": 1}), "frozen_batch_norm: .*bool.*, got 1"),
         (("deeplabv3plus", {"encoder_output_stride": 32}), "encoder_output_stride"),
+        (("fcn8s", {"multi_scale": True}), "unknown option of fcn8s 'multi_scale'"),
+        (("fcn8s", {"frozen_batch_norm": "yes"}), "frozen_batch_norm"),
     ],
 )
 def test_wrong_options_are_named(arguments: tuple[str, dict], message: str) -> None:
@@ -71,132 +152,45 @@ def test_wrong_options_are_named(arguments: tuple[str, dict], message: str) -> N
         check_model(name, encoder="resnet34", options=options)
 
 
-def test_an_encoders_own_weights_are_loaded_from_a_file(tmp_path: Path) -> None:
-    source = build_model("unet", num_classes=2, encoder="resnet34", **SMALL["unet"])
-    encoder = source.network.encoder.state_dict()  # pyright: ignore
-    safetensors.torch.save_file(encoder, tmp_path / "own.safetensors")
-    torch.save({"state_dict": source.state_dict()}, tmp_path / "whole.pt")
-    for file in ("own.safetensors", "whole.pt"):
-        loaded = build_model(
-            "unet", num_classes=5, encoder="resnet34", weights=str(tmp_path / file), **SMALL["unet"]
-        )
-        own = loaded.network.encoder.state_dict()  # pyright: ignore
-        assert all(torch.equal(own[key], encoder[key]) for key in encoder)
-
-
-def test_weights_of_another_encoder_are_refused_with_their_first_keys(tmp_path: Path) -> None:
-    other = build_model("unet", num_classes=2, encoder="mobilenet_v2", **SMALL["unet"])
-    safetensors.torch.save_file(other.state_dict(), tmp_path / "other.safetensors")
-    with pytest.raises(WeightsError, match=r"does not fit the encoder: \d+ of its"):
-        build_model(
-            "unet", num_classes=2, encoder="resnet34", weights=str(tmp_path / "other.safetensors")
-        )
-
-
-@pytest.mark.parametrize("name", ["broken.safetensors", "broken.pt", "broken.pth"])
-def test_a_damaged_weights_file_is_named(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"<html>not found</html>")
-    with pytest.raises(WeightsError, match=f"{name} is not a readable weights file"):
-        build_model("unet", num_classes=2, encoder="resnet34", weights=str(tmp_path / name))
-
-
-def test_pickled_code_in_a_weights_file_is_not_run(tmp_path: Path) -> None:
-    class Trap:
-        def __reduce__(self) -> tuple:
-            return (Path.touch, (tmp_path / "trapped",))
-
-    torch.save({"x": Trap()}, tmp_path / "trap.pt")
-    with pytest.raises(WeightsError, match="not a readable weights file"):
-        build_model("unet", num_classes=2, encoder="resnet34", weights=str(tmp_path / "trap.pt"))
-    assert not (tmp_path / "trapped").exists()
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("fcn_alexnet32s", {"fc6_kernel": 3}, "fc6_kernel: .*1 or 6, got 3"),
+        ("deeplab_largefov", {"multi_scale": "yes"}, "multi_scale: .*bool.*, got 'yes'"),
+    ],
+)
+def test_wrong_options_of_networks_with_one_trunk_are_named(
+    name: str, options: dict, message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        check_model(name, encoder=None, options=options)
 
 
 @pytest.mark.parametrize(
-    ("weights", "message"),
+    ("name", "encoder", "choices"),
     [
-        ("image-net", "unknown encoder_weights 'image-net'.*did you mean 'imagenet'"),
-        ("missing.safetensors", "does not exist, neither as given nor in LOSSLAB_WEIGHTS"),
+        ("bfcn32s", "resnet34", "one of vgg16"),
+        ("fcresnet", "resnet101", "one of resnet50"),
+        ("fcn_alexnet32s", "vgg16", "one of alexnet"),
+        ("deeplab_largefov", "vgg19", r"one of vgg16 \(did you mean 'vgg16'\?\)"),
+        ("fcn8s", "mobilenet_v2", "one of resnet18, resnet34, resnet50, resnet101, resnet152"),
+        ("deeplabv2_resnet101", "resnet34", "one of resnet50, resnet101, resnet152"),
     ],
 )
-def test_weights_that_are_not_there_are_refused(weights: str, message: str) -> None:
-    with pytest.raises(WeightsError, match=message):
-        find_weights("resnet34", weights)
-
-
-def test_published_weights_are_looked_for_in_ones_own_folder_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_encoder_that_a_network_cannot_have_is_refused(
+    name: str, encoder: str, choices: str
 ) -> None:
-    monkeypatch.setenv("LOSSLAB_WEIGHTS", str(tmp_path))
-    (tmp_path / "resnet34.safetensors").write_bytes(b"")
-    assert find_weights("resnet34", "imagenet") == tmp_path / "resnet34.safetensors"
-    (tmp_path / "mine.pt").write_bytes(b"")
-    assert find_weights("resnet34", "mine.pt") == tmp_path / "mine.pt"
+    with pytest.raises(SpecError, match=f"unknown encoder of {name} '{encoder}': {choices}"):
+        check_model(name, encoder=encoder, options={})
 
 
-def test_without_a_network_published_weights_fail_at_once_and_say_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delenv("LOSSLAB_WEIGHTS", raising=False)
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *a, **k: None)
-    for encoder in ("resnet34", "tu-resnet10t"):
-        with pytest.raises(WeightsError, match=r"name it in LOSSLAB_WEIGHTS.*encoder_weights=null"):
-            find_weights(encoder, "imagenet")
-
-
-def test_timms_published_weights_are_fitted_by_timm(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import timm
-
-    torch.manual_seed(1)
-    published = timm.create_model("resnet10t", pretrained=False)
-    safetensors.torch.save_file(published.state_dict(), tmp_path / "tu-resnet10t.safetensors")
-    monkeypatch.setenv("LOSSLAB_WEIGHTS", str(tmp_path))
-    model = build_model(
-        "unet", num_classes=2, encoder="tu-resnet10t", weights="imagenet", **SMALL["unet"]
+@pytest.mark.parametrize("name", MODELS)
+def test_every_network_has_an_encoder_of_its_own_that_passes_its_check(name: str) -> None:
+    assert check_model(name, encoder=default_encoder(name), options={}) == check_model(
+        name, encoder=None, options={}
     )
-    first = model.network.encoder.model.conv1[0].weight  # pyright: ignore
-    assert torch.equal(first, published.conv1[0].weight)  # pyright: ignore
 
 
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[bytes]:
-    """A server on the loopback address that publishes one encoder as the hub does."""
-    model = build_model("unet", num_classes=2, encoder="resnet18")
-    content = safetensors.torch.save(model.network.encoder.state_dict())  # pyright: ignore
-    commit = smp_encoders["resnet18"]["pretrained_settings"]["imagenet"]["revision"]
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.send_response(200)
-            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
-            self.send_header("X-Repo-Commit", commit)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-
-        def do_GET(self) -> None:
-            self.do_HEAD()
-            self.wfile.write(content)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.delenv("LOSSLAB_WEIGHTS", raising=False)
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    yield content
-    server.shutdown()
-    server.server_close()
-
-
-def test_published_weights_are_fetched_once_from_the_hub(hub: bytes) -> None:
-    path = find_weights("resnet18", "imagenet")
-    assert path is not None
-    assert path.read_bytes() == hub
-    model = build_model("unet", num_classes=2, encoder="resnet18", weights="imagenet")
-    own = model.network.encoder.state_dict()  # pyright: ignore
-    published = safetensors.torch.load(hub)
-    assert all(torch.equal(own[key], published[key]) for key in published)
+def test_an_encoder_that_cannot_be_dilated_is_refused() -> None:
+    with pytest.raises(SpecError, match="'densenet121' does not fit smp's DeepLabV3Plus"):
+        build_model("deeplabv3plus", num_classes=2, encoder="densenet121")

@@ -2,61 +2,97 @@
 out.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
-from torch import nn
 
 from losslab.errors import SpecError, unknown
-from losslab.models.smp_networks import (
-    DeepLabV3PlusOptions,
-    UnetOptions,
-    build_deeplabv3plus,
-    build_unet,
-    check_encoder,
-)
-from losslab.models.weights import find_weights
+from losslab.models import deeplab, fcn, smp_networks
+from losslab.models.options import Options
+from losslab.models.published import from_hub, from_torchvision
+from losslab.models.segmenter import Segmenter
+from losslab.models.trunks import BOTTLENECKS, RESNETS
+from losslab.models.weights import find_file, load_encoder
 
-__all__ = ["MODELS", "build_model", "check_model", "default_encoder", "find_weights"]
+__all__ = ["MODELS", "Segmenter", "build_model", "check_model", "default_encoder", "find_weights"]
 
-MODELS = {
-    "unet": (build_unet, UnetOptions),
-    "deeplabv3plus": (build_deeplabv3plus, DeepLabV3PlusOptions),
+
+class Architecture(NamedTuple):
+    """A network's builder, the class of its options, and the encoders it can have."""
+
+    build: Callable[..., Segmenter]
+    options: type[Options]
+    default_encoder: str
+    encoders: tuple[str, ...] | None
+    """torchvision's classifiers; None: any of smp's and timm's."""
+
+
+VGG, ALEXNET, RESNET50 = ("vgg16",), ("alexnet",), ("resnet50",)
+DILATED = deeplab.DeepLabOptions
+
+MODELS: dict[str, Architecture] = {
+    "unet": Architecture(smp_networks.build_unet, smp_networks.UnetOptions, "resnet34", None),
+    "deeplabv3plus": Architecture(
+        smp_networks.build_deeplabv3plus, smp_networks.DeepLabV3PlusOptions, "resnet34", None
+    ),
+    "bfcn32s": Architecture(fcn.build_bfcn32s, Options, "vgg16", VGG),
+    "fcresnet": Architecture(fcn.build_fcresnet, Options, "resnet50", RESNET50),
+    "fcn_alexnet32s": Architecture(
+        fcn.build_fcn_alexnet32s, fcn.FCNAlexNetOptions, "alexnet", ALEXNET
+    ),
+    "fcn32s": Architecture(fcn.build_fcn32s, Options, "resnet101", RESNETS),
+    "fcn16s": Architecture(fcn.build_fcn16s, Options, "resnet101", RESNETS),
+    "fcn8s": Architecture(fcn.build_fcn8s, Options, "resnet101", RESNETS),
+    "deeplab_largefov": Architecture(deeplab.build_deeplab_largefov, DILATED, "vgg16", VGG),
+    "deeplabv2_resnet101": Architecture(
+        deeplab.build_deeplabv2_resnet101, DILATED, "resnet101", BOTTLENECKS
+    ),
 }
-"""Each network's builder and the class of its options."""
 
 
 def build_model(
     name: str,
     *,
     num_classes: int,
-    encoder: str = "resnet34",
+    encoder: str | None = None,
     weights: str | None = None,
     **options: Any,
-) -> nn.Module:
+) -> Segmenter:
     """A network that maps pictures (n, 3, h, w) of any size to logits (n, num_classes, h, w).
 
-    `num_classes` is 1 for a binary task. `weights` are the encoder's: None (random, from torch's
-    global generator), "imagenet" or a file. Raises `SpecError` for an unknown name or option and
-    `WeightsError` for weights that cannot be had.
+    `num_classes` is 1 for a binary task; `encoder` None is the network's own. `weights` are the
+    encoder's: None (random, from torch's global generator), "imagenet" or a file. Raises
+    `SpecError` for an unknown name or option and `WeightsError` for weights that cannot be had.
     """
+    encoder = default_encoder(name) if encoder is None else encoder
     checked = check_model(name, encoder=encoder, options=options)
-    build, _ = MODELS[name]
-    return build(num_classes=num_classes, encoder=encoder, weights=weights, options=checked)
+    path = find_weights(name, encoder, weights)
+    what = {"num_classes": num_classes, "encoder": encoder, "options": checked}
+    by_timm = weights == "imagenet" and encoder.startswith("tu-")
+    model = MODELS[name].build(**what, **({"timm_file": path} if by_timm else {}))
+    if path is not None and not by_timm:
+        load_encoder(model.encoder, path)
+    if checked.frozen_batch_norm:
+        model.freeze_batch_norm()
+    return model
 
 
-def check_model(name: str, *, encoder: str, options: Mapping[str, Any]) -> Any:
+def check_model(name: str, *, encoder: str | None, options: Mapping[str, Any]) -> Options:
     """The network's options, checked; raises `SpecError` that names the field and the choices."""
-    if name not in MODELS:
-        raise SpecError(unknown("model", name, MODELS))
-    check_encoder(encoder)
-    _, options_class = MODELS[name]
+    encoder = default_encoder(name) if encoder is None else encoder
+    choices = _architecture(name).encoders
+    if choices is None:
+        smp_networks.check_encoder(encoder)
+    elif encoder not in choices:
+        raise SpecError(unknown(f"encoder of {name}", encoder, choices))
+    options_class = MODELS[name].options
     known = options_class.__dataclass_fields__
     for key in options:
         if key not in known:
             raise SpecError("model_options: " + unknown(f"option of {name}", key, known))
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
     try:
         return options_class(**values)
     except ValidationError as error:
@@ -67,6 +103,18 @@ def check_model(name: str, *, encoder: str, options: Mapping[str, Any]) -> Any:
 
 def default_encoder(name: str) -> str:
     """The encoder that the network of that name has unless told otherwise."""
+    return _architecture(name).default_encoder
+
+
+def find_weights(name: str, encoder: str | None, weights: str | None) -> Path | None:
+    """The file with the weights of that network's encoder, fetched where it must be; None for
+    random ones. Raises `WeightsError`.
+    """
+    published = from_hub if _architecture(name).encoders is None else from_torchvision
+    return find_file(encoder or default_encoder(name), weights, published)
+
+
+def _architecture(name: str) -> Architecture:
     if name not in MODELS:
         raise SpecError(unknown("model", name, MODELS))
-    return "resnet34"
+    return MODELS[name]

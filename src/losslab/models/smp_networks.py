@@ -1,24 +1,24 @@
 """The networks that segmentation-models-pytorch (smp) builds: encoder by name, decoder by kind."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import segmentation_models_pytorch as smp
 import timm
+import torch
 from annotated_types import Ge
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 from segmentation_models_pytorch.encoders import encoders as smp_encoders
 
-from losslab.errors import SpecError, unknown
-from losslab.models.padding import AnySize
-from losslab.models.weights import find_weights, load_encoder
+from losslab.errors import SpecError, WeightsError, unknown
+from losslab.models.options import STRICT, Options
+from losslab.models.segmenter import Segmenter
 
-STRICT = ConfigDict(extra="forbid", strict=True)
 Channels = Annotated[int, Ge(1)]
 
 
 @dataclass(frozen=True, config=STRICT)
-class UnetOptions:
+class UnetOptions(Options):
     """Depth of the encoder that is used (stride 2 ** depth) and width of each decoder stage,
     deepest first.
     """
@@ -40,7 +40,7 @@ class UnetOptions:
 
 
 @dataclass(frozen=True, config=STRICT)
-class DeepLabV3PlusOptions:
+class DeepLabV3PlusOptions(Options):
     """Stride of the encoder's last features and width of the decoder."""
 
     encoder_output_stride: Literal[8, 16] = 16
@@ -52,14 +52,14 @@ class DeepLabV3PlusOptions:
 
 
 def build_unet(
-    *, num_classes: int, encoder: str, weights: str | None, options: UnetOptions
-) -> AnySize:
+    *, num_classes: int, encoder: str, options: UnetOptions, timm_file: Path | None = None
+) -> Segmenter:
     """U-Net (Ronneberger 2015) with any smp encoder; logits (n, num_classes, h, w)."""
     return _build(
         smp.Unet,
         num_classes,
         encoder,
-        weights,
+        timm_file,
         options.stride,
         encoder_depth=options.encoder_depth,
         decoder_channels=options.decoder_channels,
@@ -67,16 +67,19 @@ def build_unet(
 
 
 def build_deeplabv3plus(
-    *, num_classes: int, encoder: str, weights: str | None, options: DeepLabV3PlusOptions
-) -> AnySize:
+    *, num_classes: int, encoder: str, options: DeepLabV3PlusOptions, timm_file: Path | None = None
+) -> Segmenter:
     """DeepLabv3+ (Chen 2018) with any smp encoder that can be dilated; logits (n, num_classes, h,
     w).
+
+    timm's Xceptions (SEMEDA's is tu-xception71) lose a learnt shortcut at output stride 8: where a
+    block does not stride any more they pass its input on.
     """
     return _build(
         smp.DeepLabV3Plus,
         num_classes,
         encoder,
-        weights,
+        timm_file,
         options.stride,
         encoder_output_stride=options.encoder_output_stride,
         decoder_channels=options.decoder_channels,
@@ -93,16 +96,34 @@ def check_encoder(name: str) -> None:
 
 
 def _build(
-    network_class: type, num_classes: int, encoder: str, weights: str | None, stride: int, **shape
-) -> AnySize:
-    path = find_weights(encoder, weights)
-    timm_file = path is not None and weights == "imagenet" and encoder.startswith("tu-")
-    if timm_file:
+    network_class: type,
+    num_classes: int,
+    encoder: str,
+    timm_file: Path | None,
+    stride: int,
+    **shape,
+) -> Segmenter:
+    shape["encoder_weights"] = None
+    if timm_file is not None:
+        _check_timm_file(encoder.removeprefix("tu-"), timm_file)
         # timm adapts its published names to the features it extracts while it builds
-        shape |= {"encoder_weights": True, "pretrained_cfg_overlay": {"file": str(path)}}
-    else:
-        shape |= {"encoder_weights": None}
-    network = network_class(encoder_name=encoder, classes=num_classes, **shape)
-    if path is not None and not timm_file:
-        load_encoder(network.encoder, path)
-    return AnySize(network, stride)
+        shape |= {"encoder_weights": True, "pretrained_cfg_overlay": {"file": str(timm_file)}}
+    try:
+        network = network_class(encoder_name=encoder, classes=num_classes, **shape)
+    except ValueError as error:  # encoders that cannot be dilated, or not be cut at this depth
+        name = network_class.__name__
+        raise SpecError(f"encoder: {encoder!r} does not fit smp's {name} ({error})") from error
+    return Segmenter(network, stride=stride)
+
+
+def _check_timm_file(name: str, path: Path) -> None:
+    """Raise `WeightsError` unless timm can fill its whole classifier from the file.
+
+    Where timm extracts features it leaves what a file lacks at random, without a word.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]):
+            timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(path)})
+    except Exception as error:  # what timm's reading and renaming of foreign files raises
+        reason = " ".join(str(error).split())[:300]
+        raise WeightsError(f"{path} does not fit timm's {name} ({reason})") from error

@@ -1,40 +1,40 @@
-"""Where an encoder's weights come from: nowhere, its publisher, or a file.
+"""Where an encoder's weights come from - nowhere, its publisher, or a file - and how they get in.
 
-Published weights are looked for in the folder `LOSSLAB_WEIGHTS`, then in the hub's own cache, and
-only then asked of the hub, whose client would retry for half a minute when there is no network: one
-short connection is tried first.
+Published weights are looked for in the folder `LOSSLAB_WEIGHTS`, then where their library keeps
+them, and only then asked of their publisher.
 """
 
 import os
 import pickle
-import socket
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import huggingface_hub
 import safetensors.torch
-import timm
 import torch
 from safetensors import SafetensorError
-from segmentation_models_pytorch.encoders import encoders as smp_encoders
 from torch import Tensor, nn
 
 from losslab.errors import WeightsError, brief, unknown
+from losslab.models.trunks import ConvolutionalClassifier
 
-HUB_FILE = "model.safetensors"
 SUFFIXES = (".safetensors", ".pt", ".pth")
+PREFIXES = ("network.encoder.", "encoder.", "backbone.")
+"""Under which an encoder stands in a run's weights, in smp's and in torchvision's networks."""
 
 
-def find_weights(encoder: str, weights: str | None) -> Path | None:
+def find_file(encoder: str, weights: str | None, published: Callable[[str], Path]) -> Path | None:
     """The file that holds an encoder's weights; None for random ones.
 
     `weights` is None, "imagenet" or a file (relative ones are also looked for in
-    `LOSSLAB_WEIGHTS`). Raises `WeightsError` at once, with what to do, where they cannot be had.
+    `LOSSLAB_WEIGHTS`); `published` gets what is not on this machine. Raises `WeightsError` at
+    once, with what to do, where they cannot be had.
     """
     if weights is None:
         return None
     if weights == "imagenet":
-        return _published(encoder)
+        own = [_own_folder() / f"{encoder}{suffix}" for suffix in SUFFIXES]
+        found = [path for path in own if path.is_file()] if "LOSSLAB_WEIGHTS" in os.environ else []
+        return found[0] if found else published(encoder)
     if not weights.endswith(SUFFIXES):
         choices = ["imagenet", *(f"a file ending in {suffix}" for suffix in SUFFIXES)]
         raise WeightsError(unknown("encoder_weights", weights, choices))
@@ -50,76 +50,44 @@ def find_weights(encoder: str, weights: str | None) -> Path | None:
 def load_encoder(encoder: nn.Module, path: Path) -> None:
     """Load an encoder's own state, or the encoder's part of a whole network's, from a file.
 
-    Raises `WeightsError` for a file that cannot be read or does not fit, naming the first keys that
-    differ.
+    That network may be one of a run, of smp, or of torchvision (whose segmentation networks bring
+    training on COCO); torchvision's classifiers give their fully connected layers to convolutions.
+    Raises `WeightsError` for a file that cannot be read, does not fit, naming the first tensors
+    that differ, or holds numbers that are not finite.
     """
-    state = _read(path)
-    for prefix in ("network.encoder.", "encoder."):
-        part = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-        state = part or state
-    wanted = encoder.state_dict()
+    state = _part(_read(path))
+    if isinstance(encoder, ConvolutionalClassifier):
+        state = encoder.adapted(state)
+    # torch before 0.4.1 did not count the batches behind the statistics, and nothing reads them
+    wanted = {k: v for k, v in encoder.state_dict().items() if not k.endswith("batches_tracked")}
     missing = sorted(wanted.keys() - state.keys())
     shapes = sorted(k for k in wanted.keys() & state.keys() if wanted[k].shape != state[k].shape)
     if missing or shapes:
         names = ", ".join((missing + shapes)[:3])
         raise WeightsError(
             f"{path} does not fit the encoder: {len(missing)} of its {len(wanted)} tensors are "
-            "missing and "
-            f"{len(shapes)} differ in shape ({names}, ...); give the weights of the same encoder"
+            f"missing and {len(shapes)} differ in shape ({names}, ...); give the weights of the "
+            "same encoder"
         )
-    encoder.load_state_dict({k: state[k] for k in wanted})
+    broken = [k for k in wanted if not state[k].isfinite().all()]
+    if broken:
+        raise WeightsError(f"{path} holds numbers that are not finite ({broken[0]}, ...)")
+    encoder.load_state_dict({k: state[k] for k in encoder.state_dict() if k in state}, strict=False)
 
 
 def _own_folder() -> Path:
     return Path(os.environ.get("LOSSLAB_WEIGHTS", ".")).expanduser()
 
 
-def _published(encoder: str) -> Path:
-    repository, revision = _hub_address(encoder)
-    if "LOSSLAB_WEIGHTS" in os.environ:
-        for suffix in SUFFIXES:
-            path = _own_folder() / f"{encoder}{suffix}"
-            if path.is_file():
-                return path
-    cached = huggingface_hub.try_to_load_from_cache(repository, HUB_FILE, revision=revision)
-    if isinstance(cached, str):
-        return Path(cached)
-    endpoint = os.environ.get("HF_ENDPOINT", huggingface_hub.constants.ENDPOINT)
-    try:
-        address = urlsplit(endpoint)
-        port = address.port or (443 if address.scheme == "https" else 80)
-        socket.create_connection((address.hostname or "", port), timeout=3).close()
-        return Path(
-            huggingface_hub.hf_hub_download(
-                repository, HUB_FILE, revision=revision, endpoint=endpoint
-            )
-        )
-    except Exception as error:  # the client raises its transport's errors as well as its own
-        raise WeightsError(
-            f"the ImageNet weights of {encoder!r} are not on this machine and could not be fetched "
-            f"({brief(error)}). Either put {HUB_FILE} of {repository} (revision "
-            f"{revision or 'main'}) "
-            f"as {encoder}.safetensors into a folder and name it in LOSSLAB_WEIGHTS, or train from "
-            "random weights "
-            f"with encoder_weights=null"
-        ) from error
-
-
-def _hub_address(encoder: str) -> tuple[str, str | None]:
-    """Repository and revision of the encoder's ImageNet weights, as its library names them."""
-    if encoder.startswith("tu-"):
-        published = timm.get_pretrained_cfg(encoder.removeprefix("tu-"))
-        if published is None or not published.hf_hub_id:
-            raise WeightsError(
-                f"timm publishes no ImageNet weights for {encoder!r}; use encoder_weights=null"
-            )
-        return published.hf_hub_id, None
-    known = smp_encoders[encoder]["pretrained_settings"]
-    if "imagenet" not in known:
-        raise WeightsError(
-            f"smp publishes no ImageNet weights for {encoder!r}; use encoder_weights=null or a file"
-        )
-    return known["imagenet"]["repo_id"], known["imagenet"]["revision"]
+def _part(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The encoder's tensors in a state, by the names that they have within the encoder."""
+    if all(name.startswith("module.") for name in state):
+        state = {name.removeprefix("module."): value for name, value in state.items()}
+    for prefix in PREFIXES:
+        part = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        if part:
+            return part
+    return state
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -67,7 +67,7 @@ def check_runs(specs: Sequence[RunSpec], settings: Settings) -> None:
     check_writable(settings.runs, "choose another folder with --runs")
     fingerprints: list[tuple[dict[str, Any], str]] = []
     for spec in specs:
-        find_weights(spec.encoder, spec.encoder_weights)
+        find_weights(spec.model, spec.encoder, spec.encoder_weights)
         data = spec.data_arguments()
         known = [fingerprint for other, fingerprint in fingerprints if other == data]
         if not known:
