@@ -136,6 +136,16 @@ def test_a_part_that_is_whole_already_is_taken(server, tmp_path: Path) -> None:
     assert server.requests == [("/a/set.tgz", f"bytes={len(BODY)}-")]
 
 
+def test_a_part_of_the_known_size_needs_no_request(server, tmp_path: Path) -> None:
+    (tmp_path / "set.tgz.part").write_bytes(BODY)
+    assert fetch(archive(server, size=len(BODY)), tmp_path).read_bytes() == BODY
+    assert server.requests == []
+    (tmp_path / "set.tgz").unlink()
+    (tmp_path / "set.tgz.part").write_bytes(BODY[:-1] + b"?")  # but it is verified
+    assert fetch(archive(server, size=len(BODY)), tmp_path).read_bytes() == BODY
+    assert server.requests == [("/a/set.tgz", None)]
+
+
 def test_a_part_that_is_too_long_is_thrown_away(server, tmp_path: Path) -> None:
     for size in (None, len(BODY)):
         (tmp_path / "set.tgz.part").write_bytes(BODY + b"more")

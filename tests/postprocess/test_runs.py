@@ -16,6 +16,7 @@ from losslab.errors import StudyError
 from losslab.metrics import COUNT_COLUMNS, score
 from losslab.postprocess import probabilities, runs
 from losslab.postprocess.probabilities import load_probabilities, path_of, store_probabilities
+from losslab.postprocess.table import crf_table, show_crf
 from losslab.spec import RunSpec
 from losslab.study.smoke import SMALLEST
 from losslab.training import train
@@ -189,6 +190,32 @@ def test_more_iterations_take_longer_and_the_table_says_so(call, home: Path) -> 
     means = score(counts.drop(columns="seconds")).query("`class` == 'mean' and level == 'dataset'")
     miou = means.set_index("metric")["value"]["iou"]
     assert float(rows[2][6]) == pytest.approx(100 * miou, abs=0.06)
+
+
+def test_runs_of_one_loss_are_averaged_and_what_differs_is_shown(home: Path) -> None:
+    shutil.copytree(home / "runs" / "all", home / "runs" / "again")
+    spec = home / "runs" / "again" / "spec.json"
+    spec.write_text(json.dumps(json.loads(spec.read_text()) | {"seed": 1}))
+    results = []
+    for name in ("all", "again", "binary"):
+        run = opened(home, name)
+        folder = store_probabilities(run, device="cpu")
+        results.append((run, runs.apply_crf(run, folder, parameters="msc", iterations=(1,))))
+    table = crf_table(results)
+    assert list(table["run_id"]) == ["all", "all", "again", "again", "binary", "binary"]
+    assert (table.loc[table["iterations"] == 0, "relative"] == 1).all()
+    assert (table.loc[table["iterations"] == 1, "relative"] > 1).all()
+    shown = show_crf(table)
+    columns = ["task", "loss", "runs", "correction"]
+    assert list(shown.columns[:4]) == columns
+    assert shown[columns].to_numpy().tolist() == [
+        ["all classes", "ce", 2, "none"],
+        ["all classes", "ce", 2, "CRF-1"],
+        ["blob+slab", "dice", 1, "none"],
+        ["blob+slab", "dice", 1, "CRF-1"],
+    ]
+    both = table[(table["loss"] == "ce") & (table["iterations"] == 1)]
+    assert shown["mean IoU, %"][1] == f"{100 * both['miou'].mean():.1f}"
 
 
 def test_what_is_done_is_not_done_again(call, home: Path) -> None:

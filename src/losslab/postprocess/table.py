@@ -53,8 +53,9 @@ def show_crf(table: pd.DataFrame) -> pd.DataFrame:
     keys = ["dataset", "task", "model", "encoder", "loss", "iterations"]
     groups = table.groupby(keys, sort=False)
     means = groups[["seconds", "relative", "miou", "boundary_miou"]].mean().reset_index()
+    means["task"] = means["task"].replace("", "all classes")
     shown = pd.DataFrame({"loss": means["loss"], "runs": groups.size().to_numpy()})
-    for key in keys[:4]:  # what is the same in all rows needs no column
+    for key in reversed(keys[:4]):  # what is the same in all rows needs no column
         if means[key].nunique() > 1:
             shown.insert(0, key, means[key])
     shown["correction"] = [f"CRF-{n}" if n else "none" for n in means["iterations"]]

@@ -115,7 +115,10 @@ class ResumableDownload:
     def _request(self, url: str) -> None:
         """One request: the rest of the file, or all of it."""
         validator = self._validator(url)
-        if self.size is not None and self._held() > self.size:
+        if self.any_mirror and self.size is not None and self._held() >= self.size:
+            if self._held() == self.size:
+                self.resumed = True
+                return
             self.discard()
         held = self._held() if self.any_mirror or validator else 0
         # a compressed transfer would have another length, and another range
