@@ -163,6 +163,14 @@ def test_a_damaged_archive_leaves_nothing(tmp_path: Path, kind: str) -> None:
     assert not (tmp_path / "out").exists() or tree(tmp_path / "out") == {}
 
 
+def test_a_file_that_is_also_a_folder_is_refused(tmp_path: Path) -> None:
+    for kind in ("tar", "zip"):
+        path = packed(tmp_path, kind, {**FILES, "top/set/a.txt/x": b"x"})
+        with pytest.raises(FileProblem, match="not an entry within a file"):
+            unpack(path, tmp_path / "set", named="set")
+        assert not (tmp_path / "set").exists()
+
+
 def test_an_archive_of_something_else_is_named(tmp_path: Path) -> None:
     path = packed(tmp_path, "tar", {"other/x": b""})
     with pytest.raises(FileProblem, match="a folder set, this one has none"):

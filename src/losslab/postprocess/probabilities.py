@@ -81,14 +81,20 @@ def _predict(
     model: torch.nn.Module, images: torch.Tensor, precision: str
 ) -> tuple[torch.Tensor, float]:
     """Probabilities (c, h, w) of one picture, and the seconds they took."""
+    _wait_for(images.device)
     started = time.perf_counter()
     with autocast(images.device, precision):
         logits = model(normalize(images))
     logits = logits.float()[0]
     probs = logits.sigmoid() if len(logits) == 1 else logits.softmax(0)
-    if images.device.type == "cuda":
-        torch.cuda.synchronize(images.device)
+    _wait_for(images.device)
     return probs, time.perf_counter() - started
+
+
+def _wait_for(device: torch.device) -> None:
+    """Until the device has done what it was told: a GPU works behind the clock's back."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def path_of(folder: Path, picture: str) -> Path:

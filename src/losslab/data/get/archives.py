@@ -131,8 +131,10 @@ def check_members(path: Path, members: Sequence[Member]) -> None:
     """Raise `FileProblem` for an entry that would be written outside the folder it is unpacked
     into, and for links and devices.
     """
+    files = {member.parts for member in members if member.kind == "file"}
     for member in members:
-        fault = _fault(member)
+        inside_file = any(member.parts[:n] in files for n in range(1, len(member.parts)))
+        fault = _fault(member) or ("an entry within a file" if inside_file else None)
         if fault:
             raise FileProblem(
                 path,
