@@ -126,6 +126,18 @@ def test_a_set_that_is_there_is_left_alone(published, tmp_path: Path) -> None:
     assert any("is there" in line for line in told)
 
 
+def test_a_whole_set_in_another_folder_is_recognised(
+    published, tmp_path: Path, monkeypatch
+) -> None:
+    published.publish("camvid")
+    write_fixture("camvid", tmp_path / "data" / "camvid", 8)
+    monkeypatch.setattr("losslab.data.camvid.COUNTS", {"train": 4, "val": 2, "test": 2})
+    told: list[str] = []
+    assert get_dataset("camvid", tmp_path / "data", told.append)
+    assert published.requests == []
+    assert "the whole set is there" in told[-1]
+
+
 def test_an_unpacking_that_was_stopped_fetches_nothing_again(
     published, tmp_path: Path, monkeypatch
 ) -> None:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from losslab.data.get.archives import Damaged, unpack
 from losslab.data.get.sources import SOURCES, Archive, Source
 from losslab.data.get.transfer import ResumableDownload, Unavailable, unwritable
+from losslab.data.preparation import open_dataset
 from losslab.data.problems import FileProblem, of_dataset
 from losslab.errors import DataError, unknown
 from losslab.files import write_atomically, write_json
@@ -38,6 +39,10 @@ def get_dataset(name: str, root: Path, tell: Tell = print) -> bool:
         raise DataError(unknown("data set to get", name, SOURCES))
     source, downloads = SOURCES[name], root / DOWNLOADS
     tell(f"{name}: {source.title}\nterms: {source.terms}; {source.home}")
+    finish = f"next: losslab data check {name} --data-root {root}"
+    if _opens(name, root):
+        tell(f"{root}: the whole set is there\n{finish}")
+        return True
     waiting = []
     with of_dataset(name), _prepared(downloads):
         for archive in source.archives:
@@ -52,7 +57,16 @@ def get_dataset(name: str, root: Path, tell: Tell = print) -> bool:
     if waiting:
         tell(_steps(source, root, waiting))
         return False
-    tell(f"next: losslab data check {name} --data-root {root}")
+    tell(finish)
+    return True
+
+
+def _opens(name: str, root: Path) -> bool:
+    """Whether the loader finds the whole set, which may lie in another folder than ours."""
+    try:
+        open_dataset(name, root, split="all")
+    except DataError:
+        return False
     return True
 
 
