@@ -176,3 +176,5 @@ def test_label_maps_need_not_be_512_wide_in_a_partial_set(copy_of):
     image = root / "CelebA-HQ-img" / "0.jpg"
     Image.open(image).resize((512, 512)).save(image)
     assert opened(root)[0][0].shape == (256, 256, 3)
+    Image.open(image).resize((256, 256)).save(image)
+    assert opened(root)[0][0].shape == (256, 256, 3)

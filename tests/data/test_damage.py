@@ -131,7 +131,7 @@ DAMAGE = [
     ("picture of another size", ("lfw_parts", "camvid", "folder"), "picture", narrower,
      "a label map has its picture's size", "label"),
     ("picture of another size", ("helen",), "picture", narrower, "has its picture's s", "folder"),
-    ("picture not twice as large", ("celebamask_hq",), "picture", narrower, "twice as large"),
+    ("picture of another shape", ("celebamask_hq",), "picture", narrower, "one ratio of sides"),
     ("one of eleven maps smaller", ("helen",), "label", narrower, "eleven maps of a picture have"),
     ("one mask smaller", ("celebamask_hq",), "label", narrower, "masks of a picture have one size"),
     ("picture turned by EXIF", FACES, "picture", spoil.turned(3), "orientation 3"),

@@ -165,6 +165,18 @@ def test_manifest_is_not_written_over_nor_of_a_set_with_errors(copy_of):
     assert (root / "camvid.manifest.jsonl").read_bytes() == before
 
 
+def test_a_data_root_that_cannot_be_written_is_a_finding(copy_of, monkeypatch):
+    def full(path, write):
+        raise OSError(30, "Read-only file system")
+
+    root = copy_of("camvid")
+    monkeypatch.setattr("losslab.data.manifest.write_atomically", full)
+    errors, fact = check("camvid", root)
+    rule = "the manifest cannot be written (Read-only file system)"
+    assert errors == {"camvid.manifest.jsonl": rule}
+    assert not fact.startswith("manifest")
+
+
 def test_without_the_option_no_manifest_is_written(copy_of):
     root = copy_of("camvid")
     check("camvid", root, manifest=False)

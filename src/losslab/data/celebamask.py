@@ -73,10 +73,10 @@ class CelebAMaskHQ(PairedFiles):
 
     A label map is painted from its masks in the order of the classes; what no mask covers is
     background. Pictures are twice as large as label maps and are reduced to their size (bilinear,
-    antialiased). The official division is that of CelebA, whose number of each picture is in
-    `CelebA-HQ-to-CelebA-mapping.txt`. Gul (2023) does not say which pictures belong to which split:
-    here training takes the first 23,200 numbers, validation the next 5,800, testing the last 1,000.
-    Of a partial set each split takes its share.
+    antialiased); those of a partial set may have another size. The official division is that of
+    CelebA, whose number of each picture is in `CelebA-HQ-to-CelebA-mapping.txt`. Gul (2023) does
+    not say which pictures belong to which split: here training takes the first 23,200 numbers,
+    validation the next 5,800, testing the last 1,000. Of a partial set each split takes its share.
 
     Pictures of a split are neighbours, so that training reads a window of the cache and not a copy
     in memory; another division is another cache entry.
@@ -133,10 +133,10 @@ class CelebAMaskHQ(PairedFiles):
         image = read_image(pair.image)
         check_shape(pair.image, image.shape[:2], IMAGE_SHAPE, partial=self.partial)
         (width, height), _ = header(pair.label)
-        if image.shape[:2] != (2 * height, 2 * width):
+        if image.shape[0] * width != image.shape[1] * height:
             raise FileProblem(
                 pair.image,
-                f"a picture is twice as large as its masks, this one is {image.shape[1]}x"
+                f"a picture and its masks have one ratio of sides, this one is {image.shape[1]}x"
                 f"{image.shape[0]} and {pair.label.name} is {width}x{height}",
                 "take the official files",
             )

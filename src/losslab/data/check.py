@@ -151,7 +151,13 @@ def _with_manifest(
         pair.files[1]: {int(value): int(found.counts[value]) for value in found.counts.nonzero()[0]}
         for pair, found in looks.items()
     }
-    return [f"manifest: {write_manifest(dataset, path, read_digest, histograms)} files in {path}"]
+    try:
+        count = write_manifest(dataset, path, read_digest, histograms)
+    except OSError as error:
+        rule = f"the manifest cannot be written ({error.strerror})"
+        report(FileProblem(path, rule, "make the data root writable"))
+        return []
+    return [f"manifest: {count} files in {path}"]
 
 
 def _void(looks: Mapping[Pair, Look]) -> list[Finding]:
