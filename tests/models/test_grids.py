@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from losslab.models import Segmenter, trunks, upsampling
+from losslab.models.deeplab import SummedASPP
 from losslab.models.fcn import FCN, FCNAlexNet32s
 from losslab.models.trunks import ConvolutionalClassifier
 from tests.models.networks import built_once
@@ -89,14 +90,26 @@ def thin(module: nn.Module) -> nn.Module:
     return module
 
 
-def centre_of_sight(trunk: Callable[[Tensor], Tensor], size: int, cell: int) -> float:
-    """Centre of gravity, in pixels, of what a score in the middle of a square picture sees."""
+def sight(trunk: Callable[[Tensor], Tensor], size: int, cell: int) -> Tensor:
+    """How much each column of a square picture counts for a score in its middle."""
     images = torch.ones(1, 1, size, size, dtype=torch.float64, requires_grad=True)
     trunk(images)[0, 0, cell, cell].backward()
     assert images.grad is not None
     weight = images.grad[0, 0].sum(0)
     assert weight[0] == weight[-1] == 0, "the picture is too small for the field of view"
+    return weight
+
+
+def centre_of_sight(trunk: Callable[[Tensor], Tensor], size: int, cell: int) -> float:
+    """Centre of gravity, in pixels, of what a score in the middle of a square picture sees."""
+    weight = sight(trunk, size, cell)
     return (weight @ torch.arange(size, dtype=torch.float64) / weight.sum()).item()
+
+
+def width_of_sight(trunk: Callable[[Tensor], Tensor], size: int, cell: int) -> int:
+    """Pixels from the first to the last that a score in the middle of a square picture sees."""
+    seen = sight(trunk, size, cell).nonzero()
+    return int(seen.max() - seen.min()) + 1
 
 
 def blank(size: int) -> Tensor:
@@ -157,6 +170,57 @@ def test_a_dilated_resnets_points_lie_on_every_eighth_pixel() -> None:
     layers, size = thin(network), 8 * 90 + 1
     assert layers(blank(size)).shape == (1, 1, 91, 91)
     assert centre_of_sight(layers, size, 45) == pytest.approx(8 * 45)
+
+
+def test_largefov_sees_435_pixels() -> None:
+    """Each layer adds (kernel - 1) x dilation x stride so far to the field of view."""
+    with torch.device("meta"):
+        network = trunks.vgg16_large_field_of_view()
+    thin(network)
+    layers = nn.Sequential(network.features, network.fc6, network.fc7)
+    conv1 = 1 + 2 * 2 * 1 + 2 * 1  # two convolutions and a 3 x 3 pool at stride 1
+    conv2 = conv1 + 2 * 2 * 2 + 2 * 2
+    conv3 = conv2 + 3 * 2 * 4 + 2 * 4
+    conv4 = conv3 + 3 * 2 * 8 + 2 * 8
+    conv5 = conv4 + 3 * 2 * 2 * 8 + 2 * 8 + 2 * 8  # dilated by 2; the largest, then the mean
+    fc6 = conv5 + 2 * 12 * 8  # dilated by 12
+    assert width_of_sight(layers, 8 * 60 + 1, 30) == fc6 == 435
+
+
+def test_a_dilated_resnet_sees_as_far_as_one_that_strides() -> None:
+    with torch.device("meta"):
+        plain, dilated = trunks.resnet("resnet50"), trunks.resnet("resnet50", dilated=True)
+    size = 32 * 18 + 1
+    widths = width_of_sight(thin(plain), size, 9), width_of_sight(thin(dilated), size, 36)
+    assert widths[0] == widths[1] > 400
+
+
+def test_the_branches_of_deeplab_v2_see_their_rates() -> None:
+    for branch, rate in zip(SummedASPP(1, 1).branches, (6, 12, 18, 24), strict=True):
+        (only,) = thin(nn.Sequential(branch))
+        assert width_of_sight(only, 65, 32) == 2 * rate + 1
+
+
+def test_the_branches_of_deeplab_v2_are_summed() -> None:
+    torch.manual_seed(0)
+    aspp, maps = SummedASPP(4, 3), torch.rand(2, 4, 9, 9)
+    by_hand = torch.stack([branch(maps) for branch in aspp.branches]).sum(0)
+    torch.testing.assert_close(aspp(maps), by_hand)
+
+
+@pytest.mark.parametrize("name", ["bfcn32s", "fcn_alexnet32s", "deeplab_largefov"])
+def test_half_of_fc7_is_dropped_while_training(
+    name: str, network: Callable[[str], Segmenter]
+) -> None:
+    encoder = network(name).encoder
+    assert isinstance(encoder, ConvolutionalClassifier)
+    images = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        kept = (encoder.eval()(images) > 0).float().mean()
+        torch.manual_seed(0)
+        left = (encoder.train()(images) > 0).float().mean()
+    encoder.eval()
+    assert left / kept == pytest.approx(0.5, abs=0.1)
 
 
 def test_224_pixels_give_7_x_7_cells_of_vgg_and_224_pixels_again(

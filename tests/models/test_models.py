@@ -191,6 +191,14 @@ def test_every_network_has_an_encoder_of_its_own_that_passes_its_check(name: str
     )
 
 
-def test_an_encoder_that_cannot_be_dilated_is_refused() -> None:
-    with pytest.raises(SpecError, match="'densenet121' does not fit smp's DeepLabV3Plus"):
-        build_model("deeplabv3plus", num_classes=2, encoder="densenet121")
+@pytest.mark.parametrize("encoder", ["densenet121", "vgg16_bn", "xception"])
+def test_an_encoder_that_cannot_be_dilated_is_refused(encoder: str) -> None:
+    with pytest.raises(SpecError, match=f"'{encoder}' cannot be dilated; one of resnet18"):
+        check_model("deeplabv3plus", encoder=encoder, options={})
+    check_model("unet", encoder=encoder, options={})
+
+
+@pytest.mark.parametrize("encoder", ["tu-densenet121", "tu-vgg11", "tu-vit_tiny_patch16_224"])
+def test_one_of_timms_that_cannot_be_dilated_is_refused_when_it_is_built(encoder: str) -> None:
+    with pytest.raises(SpecError, match=f"'{encoder}' does not fit smp's DeepLabV3Plus"):
+        build_model("deeplabv3plus", num_classes=2, encoder=encoder)

@@ -270,3 +270,11 @@ def test_a_file_that_timm_cannot_fit_whole_is_refused(
     message = "does not fit timm's resnet10t" + ("" if damage == "html" else f".*{name}")
     with pytest.raises(WeightsError, match=message):
         build_model("unet", num_classes=2, encoder="tu-resnet10t", weights="imagenet", **SMALL)
+
+
+def test_torchvisions_file_is_found_in_ones_own_folder_by_its_published_name_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOSSLAB_WEIGHTS", str(tmp_path))
+    (tmp_path / "vgg16-397923af.pth").write_bytes(b"")
+    assert find_weights("bfcn32s", "vgg16", "imagenet") == tmp_path / "vgg16-397923af.pth"

@@ -84,7 +84,7 @@ def check_model(name: str, *, encoder: str | None, options: Mapping[str, Any]) -
     encoder = default_encoder(name) if encoder is None else encoder
     choices = _architecture(name).encoders
     if choices is None:
-        smp_networks.check_encoder(encoder)
+        smp_networks.check_encoder(encoder, dilated=name == "deeplabv3plus")
     elif encoder not in choices:
         raise SpecError(unknown(f"encoder of {name}", encoder, choices))
     options_class = MODELS[name].options

@@ -28,6 +28,11 @@ SILENCE = 60.0
 """Seconds without a byte after which torchvision's server is given up."""
 
 
+def own_folder() -> Path:
+    """The folder that `LOSSLAB_WEIGHTS` names; the working directory where it names none."""
+    return Path(os.environ.get("LOSSLAB_WEIGHTS", ".")).expanduser()
+
+
 def from_hub(encoder: str) -> Path:
     """The ImageNet weights of smp's or timm's encoder, from the hub's cache or the hub itself;
     raises `WeightsError`.
@@ -51,14 +56,15 @@ def from_hub(encoder: str) -> Path:
 
 def from_torchvision(encoder: str) -> Path:
     """The ImageNet weights of torchvision's classifier (IMAGENET1K_V1, the original recipe), from
-    torch hub's folder or the server; raises `WeightsError`.
+    one's own folder, torch hub's or the server; raises `WeightsError`.
 
     The name of a file ends in the first digits of its SHA-256; what is fetched must have them.
     """
     url = torchvision_url(encoder)
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
-    if path.is_file():
-        return path
+    for known in (own_folder() / path.name, path):
+        if known.is_file():
+            return known
     digest = path.stem.rpartition("-")[2]
     try:
         _connect(url)

@@ -44,7 +44,7 @@ class Segmenter(nn.Module):
         """Fix every batch normalisation for good: its statistics stay, its scale and shift do not
         train.
 
-        As SEMEDA (Chen 2020, section 4) trains with 6 pictures a batch, and DeepLab before it. A
+        As SEMEDA (Chen 2020, section 3.4) trains, with 6 pictures a batch, and DeepLab before it. A
         layer that no encoder brings stays at mean 0, variance 1: it passes its input on.
         """
         self.frozen_batch_norm = True

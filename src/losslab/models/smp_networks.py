@@ -10,7 +10,7 @@ from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 from segmentation_models_pytorch.encoders import encoders as smp_encoders
 
-from losslab.errors import SpecError, WeightsError, unknown
+from losslab.errors import SpecError, WeightsError, brief, unknown
 from losslab.models.options import STRICT, Options
 from losslab.models.segmenter import Segmenter
 
@@ -86,13 +86,23 @@ def build_deeplabv3plus(
     )
 
 
-def check_encoder(name: str) -> None:
-    """Raise `SpecError` unless smp can build an encoder of that name ("tu-NAME" is timm's NAME)."""
+def check_encoder(name: str, *, dilated: bool) -> None:
+    """Raise `SpecError` unless smp can build an encoder of that name ("tu-NAME" is timm's NAME),
+    and dilate it where the network asks for that.
+
+    Which of timm's can be dilated only building them tells.
+    """
     if name.startswith("tu-"):
         if not timm.is_model(name.removeprefix("tu-")):
             raise SpecError(unknown("encoder", name, [f"tu-{m}" for m in timm.list_models()]))
-    elif name not in smp_encoders:
-        raise SpecError(unknown("encoder", name, smp_encoders))
+        return
+    known = {n: of["encoder"] for n, of in smp_encoders.items()}
+    if dilated:  # smp's own method serves all others; those that replace it raise
+        known = {n: kind for n, kind in known.items() if "make_dilated" not in vars(kind)}
+        if name in smp_encoders and name not in known:
+            raise SpecError(f"encoder: {name!r} cannot be dilated; one of {', '.join(known)}")
+    if name not in known:
+        raise SpecError(unknown("encoder", name, known))
 
 
 def _build(
@@ -110,9 +120,10 @@ def _build(
         shape |= {"encoder_weights": True, "pretrained_cfg_overlay": {"file": str(timm_file)}}
     try:
         network = network_class(encoder_name=encoder, classes=num_classes, **shape)
-    except ValueError as error:  # encoders that cannot be dilated, or not be cut at this depth
-        name = network_class.__name__
-        raise SpecError(f"encoder: {encoder!r} does not fit smp's {name} ({error})") from error
+    except (ValueError, TypeError, AssertionError) as error:
+        # encoders that cannot be dilated or cut at this depth, as smp and timm put it
+        wanted = f"{network_class.__name__} ({brief(error)})"
+        raise SpecError(f"encoder: {encoder!r} does not fit smp's {wanted}") from error
     return Segmenter(network, stride=stride)
 
 

@@ -168,6 +168,8 @@ def _as_kernels(weight: Tensor | None, channels: int) -> Tensor | None:
 
 
 def _fewer_taps(weight: Tensor, side: int) -> Tensor:
+    if weight.shape[-1] <= side:
+        return weight
     if side == 1:
         return weight.sum((2, 3), keepdim=True)
     taps = torch.linspace(0, weight.shape[-1] - 1, side).round().long()

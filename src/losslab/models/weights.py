@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from losslab.errors import WeightsError, brief, unknown
+from losslab.models.published import own_folder
 from losslab.models.trunks import ConvolutionalClassifier
 
 SUFFIXES = (".safetensors", ".pt", ".pth")
@@ -32,13 +33,13 @@ def find_file(encoder: str, weights: str | None, published: Callable[[str], Path
     if weights is None:
         return None
     if weights == "imagenet":
-        own = [_own_folder() / f"{encoder}{suffix}" for suffix in SUFFIXES]
+        own = [own_folder() / f"{encoder}{suffix}" for suffix in SUFFIXES]
         found = [path for path in own if path.is_file()] if "LOSSLAB_WEIGHTS" in os.environ else []
         return found[0] if found else published(encoder)
     if not weights.endswith(SUFFIXES):
         choices = ["imagenet", *(f"a file ending in {suffix}" for suffix in SUFFIXES)]
         raise WeightsError(unknown("encoder_weights", weights, choices))
-    for path in (Path(weights).expanduser(), _own_folder() / weights):
+    for path in (Path(weights).expanduser(), own_folder() / weights):
         if path.is_file():
             return path
     raise WeightsError(
@@ -73,10 +74,6 @@ def load_encoder(encoder: nn.Module, path: Path) -> None:
     if broken:
         raise WeightsError(f"{path} holds numbers that are not finite ({broken[0]}, ...)")
     encoder.load_state_dict({k: state[k] for k in encoder.state_dict() if k in state}, strict=False)
-
-
-def _own_folder() -> Path:
-    return Path(os.environ.get("LOSSLAB_WEIGHTS", ".")).expanduser()
 
 
 def _part(state: dict[str, Tensor]) -> dict[str, Tensor]:

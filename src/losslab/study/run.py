@@ -67,7 +67,9 @@ def check_runs(specs: Sequence[RunSpec], settings: Settings) -> None:
     check_writable(settings.runs, "choose another folder with --runs")
     fingerprints: list[tuple[dict[str, Any], str]] = []
     for spec in specs:
-        find_weights(spec.model, spec.encoder, spec.encoder_weights)
+        run_dir = settings.runs / spec.run_id
+        if not (is_done(run_dir) or (run_dir / "last.pt").exists()):  # those bring their own
+            find_weights(spec.model, spec.encoder, spec.encoder_weights)
         data = spec.data_arguments()
         known = [fingerprint for other, fingerprint in fingerprints if other == data]
         if not known:
