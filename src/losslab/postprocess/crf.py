@@ -109,7 +109,7 @@ def _library() -> Any:
     except ImportError as error:
         raise CRFError(
             f"the dense CRF needs pydensecrf, which cannot be imported ({error}); install it with "
-            "pip install 'losslab[crf]'; it is compiled, which needs a C++ compiler and Python 3.11 "
+            "pip install 'losslab[crf]', which takes a C++ compiler and Python 3.11 "
             "or 3.12"
         ) from error
 
