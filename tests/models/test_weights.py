@@ -143,6 +143,13 @@ def test_alexnets_fully_connected_layers_become_convolutions(kernel: int) -> Non
     torch.testing.assert_close(found[0, :, 0, 0], by_hand[0], atol=1e-4, rtol=1e-4)
 
 
+def test_a_single_tap_is_not_spread_over_a_larger_kernel() -> None:
+    encoder = on_paper("fcn_alexnet32s", 1, fc6_kernel=6).encoder
+    assert isinstance(encoder, ConvolutionalClassifier)
+    state = {"fc6.weight": torch.rand(4096, 256, 1, 1), "fc6.bias": torch.rand(4096)}
+    assert encoder.adapted(state)["fc6.weight"].shape == (4096, 256, 1, 1)
+
+
 def test_weights_of_another_encoder_are_refused_with_their_first_tensors(tmp_path: Path) -> None:
     other = build_model("unet", num_classes=2, encoder="mobilenet_v2", **SMALL)
     safetensors.torch.save_file(other.state_dict(), tmp_path / "other.safetensors")
