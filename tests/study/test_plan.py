@@ -271,3 +271,12 @@ def test_a_field_at_its_default_does_not_enter_the_name_of_a_run() -> None:
 def test_fields_of_size_division_and_rates_are_checked(fields: dict, message: str) -> None:
     with pytest.raises(SpecError, match=re.escape(message)):
         RunSpec(epochs=1, **fields)
+
+
+def test_another_data_set_comes_without_the_options_of_the_studys_own() -> None:
+    fixed = load_study("default").fixed
+    assert fixed["dataset_options"]
+    assert "dataset_options" not in load_study("default", ["dataset=helen"]).fixed
+    given = ["dataset=helen", "dataset_options={partial: true}"]
+    assert load_study("default", given).fixed["dataset_options"] == {"partial": True}
+    assert load_study("default", ["lr=0.1"]).fixed == fixed | {"lr": 0.1}

@@ -94,7 +94,8 @@ def load_study(name: str, overrides: Sequence[str] = (), *, rename: str | None =
     """Read a study and replace values by `key=value` texts, as YAML reads the value.
 
     A key of the grid takes a list as its new axis and anything else as its only value; every other
-    key becomes fixed. An overridden study is another study: unless `rename` says otherwise, the
+    key becomes fixed. Another data set comes without the study's `dataset_options`, which are of the
+    one it names. An overridden study is another study: unless `rename` says otherwise, the
     values are appended to its name, so that it writes its own report.
     """
     path = find_study(name)
@@ -127,6 +128,9 @@ def load_study(name: str, overrides: Sequence[str] = (), *, rename: str | None =
         else:
             fixed[key] = value
         suffix.append(_suffix(text))
+    given = {text.partition("=")[0] for text in overrides}
+    if "dataset" in given and "dataset_options" not in given:
+        fixed.pop("dataset_options", None)
     new_name = rename or "-".join([study.name, *suffix])
     if not re.fullmatch(r"[a-z][a-z0-9._-]*", new_name):
         raise StudyError(
