@@ -94,9 +94,9 @@ def load_study(name: str, overrides: Sequence[str] = (), *, rename: str | None =
     """Read a study and replace values by `key=value` texts, as YAML reads the value.
 
     A key of the grid takes a list as its new axis and anything else as its only value; every other
-    key becomes fixed. Another data set comes without the study's `dataset_options`, which are of the
-    one it names. An overridden study is another study: unless `rename` says otherwise, the
-    values are appended to its name, so that it writes its own report.
+    key becomes fixed. Another data set comes without the study's `dataset_options`, which are those
+    of its own. An overridden study is another study: unless `rename` says otherwise, the values are
+    appended to its name, so that it writes its own report.
     """
     path = find_study(name)
     try:
