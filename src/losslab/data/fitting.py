@@ -1,9 +1,9 @@
 """Pictures on a canvas of one size: stretched to it, scaled to fit into it, or laid on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 from torch.nn import functional
 
@@ -80,6 +80,12 @@ def whole_extents(labels: UInt8[np.ndarray, "n h w"]) -> Int[np.ndarray, "n 4"]:
     return np.tile(np.array([0, 0, *labels.shape[1:]], dtype=np.int64), (len(labels), 1))
 
 
+def cut(layers: Shaped[Tensor, "... h w"], extent: Sequence[int]) -> Shaped[Tensor, "... h2 w2"]:
+    """What lies at `extent` on a canvas."""
+    top, left, height, width = extent
+    return layers[..., top : top + height, left : left + width]
+
+
 def unfitted(
     layers: Float[Tensor, "c h w"], extent: Extent, shape: Sides
 ) -> Float[Tensor, "c h2 w2"]:
@@ -87,10 +93,9 @@ def unfitted(
 
     Bilinear; probabilities stay probabilities.
     """
-    top, left, height, width = extent
-    cut = layers[:, top : top + height, left : left + width]
-    if (height, width) == tuple(shape):
-        return cut
+    picture = cut(layers, extent)
+    if picture.shape[1:] == tuple(shape):
+        return picture
     return functional.interpolate(
-        cut[None], size=list(shape), mode="bilinear", align_corners=False
+        picture[None], size=list(shape), mode="bilinear", align_corners=False
     )[0]

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from losslab.data.fitting import cut
 from losslab.data.transforms import normalize
 from losslab.errors import StudyError, brief
 from losslab.files import write_atomically, write_json
@@ -66,9 +67,8 @@ def store_probabilities(
                 _predict(model, images, run.spec.precision)
                 cold = False
             probs, seconds = _predict(model, images, run.spec.precision)
-            top, left, height, width = run.data.test.extents[index].tolist()
-            cut = probs[:, top : top + height, left : left + width]
-            arrays = {"probs": cut.half().cpu().numpy(), "seconds": np.float64(seconds)}
+            shown = cut(probs, run.data.test.extents[index].tolist())
+            arrays = {"probs": shown.half().cpu().numpy(), "seconds": np.float64(seconds)}
             write_atomically(
                 path_of(folder, ids[index]),
                 lambda file, arrays=arrays: np.savez_compressed(file, **arrays),

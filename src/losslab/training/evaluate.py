@@ -1,19 +1,20 @@
 """A network's predictions on one split, as counts from which every score is computed."""
 
 from collections.abc import Callable, Iterator
-from itertools import repeat
+from itertools import groupby, repeat
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from torch import Tensor, nn
 
 from losslab.constants import IGNORE_INDEX
 from losslab.data import RunData
+from losslab.data.fitting import cut
 from losslab.data.transforms import normalize
 from losslab.files import write_atomically, write_json
 from losslab.losses import Objective
@@ -79,6 +80,8 @@ def evaluate(
 ) -> Evaluation:
     """Counts of every picture, class and group, and the mean loss over batches.
 
+    Pictures are counted without what lies around them on their canvas: boundary bands end at the
+    picture's own border and are as wide as its own diagonal says.
     `label_maps` are those of the split that `objective` reads; without them it makes its own.
     `check` is called after each batch and may raise to end the evaluation.
     """
@@ -88,13 +91,13 @@ def evaluate(
         maps = label_maps.batches(in_order(len(pictures), batch_size))
     predicted = predictions(model, pictures, precision=precision, batch_size=batch_size)
     for (where, labels, logits), maps_of_batch in zip(predicted, maps, strict=False):
-        pred, named = (
-            classify(logits),
-            {"ids": pictures.ids[where], "class_names": data.class_names},
-        )
-        tables.append(counts_table(pred, labels, num_classes=data.num_classes, **named))
-        if data.groups:
-            of_groups.append(group_counts_table(pred, labels, groups=data.groups, **named))
+        pred, ids = classify(logits), pictures.ids[where]
+        for alike, extent in _alike(pictures.extents[where]):
+            shown = cut(pred[alike], extent), cut(labels[alike], extent)
+            named = {"ids": ids[alike], "class_names": data.class_names}
+            tables.append(counts_table(*shown, num_classes=data.num_classes, **named))
+            if data.groups:
+                of_groups.append(group_counts_table(*shown, groups=data.groups, **named))
         if objective is not None:
             losses.append(objective(logits, labels.long(), maps_of_batch))
         check()
@@ -110,7 +113,7 @@ def write_samples(
 
     Label and prediction hold class indices with the data set's palette, 255 = not annotated;
     entropy is 0..1 in 255 steps. The pictures are evenly spread over the split, so all runs on the
-    same data show the same ones.
+    same data show the same ones; what lies around a picture on its canvas is cut off.
     """
     chosen = sorted({round(i) for i in np.linspace(0, len(pictures) - 1, SAMPLES)})
     palette = np.full((256, 3), 255, np.uint8)
@@ -122,6 +125,8 @@ def write_samples(
         images, labels = next(iter(pictures.batches([[index]])))
         with torch.inference_mode(), autocast(pictures.device, precision):
             logits = model(normalize(images)).float()
+        extent = pictures.extents[index].tolist()
+        images, labels, logits = (cut(one, extent) for one in (images, labels, logits))
         layers = {
             "image": Image.fromarray(images[0].permute(1, 2, 0).cpu().numpy()),
             "label": _indexed(labels[0], palette),
@@ -139,6 +144,15 @@ def write_samples(
             "colours": colours.tolist(),
         },
     )
+
+
+def _alike(extents: Int[np.ndarray, "n 4"]) -> Iterator[tuple[slice, list[int]]]:
+    """Neighbours in a batch that lie alike on their canvases, and how."""
+    start = 0
+    for extent, same in groupby(extents.tolist()):
+        stop = start + len(list(same))
+        yield slice(start, stop), extent
+        start = stop
 
 
 def _indexed(classes: UInt8[Tensor, "h w"], palette: UInt8[np.ndarray, "256 3"]) -> Image.Image:

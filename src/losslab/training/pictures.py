@@ -39,6 +39,7 @@ class Pictures:
         workers: int = 0,
     ):
         self.ids = split.ids
+        self.extents = split.extents
         self.device = device
         self.workers = workers
         self.resident = resident
