@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from losslab.errors import SpecError
 from losslab.models import Segmenter, build_model
 from tests.models.networks import awake
 
@@ -76,3 +77,19 @@ def test_networks_without_batch_norm_take_the_option_too(name: str) -> None:
         model = build_model(name, num_classes=1, frozen_batch_norm=True)
     assert not norms(model)
     assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("deeplabv3plus", (64, 64)), ("unet", (32, 32)), ("fcn32s", (1, 1))]
+)
+def test_a_batch_of_one_value_a_channel_is_refused_with_what_to_do(
+    name: str, size: tuple[int, int]
+) -> None:
+    model = build_model(name, num_classes=2, encoder="resnet18").train()
+    picture = torch.rand(1, 3, *size)
+    with pytest.raises(SpecError, match="batch_size: .* frozen_batch_norm"):
+        model(picture)
+    assert model.eval()(picture).isfinite().all()
+    assert model.train()(torch.rand(2, 3, *size)).isfinite().all()
+    model.freeze_batch_norm()
+    assert model.train()(picture).isfinite().all()

@@ -34,7 +34,7 @@ class GoesOn(nn.Module):
 
 
 def run_data(fit: str | None) -> RunData:
-    """Pictures, black on white, on canvases of 160 x 140, or with `fit` None the first two alone."""
+    """Pictures on canvases of 160 x 140; with `fit` None the first two by themselves."""
     chance = np.random.default_rng(0)
     images, labels, extents = [], [], []
     for shape in SHAPES if fit else SHAPES[:2]:

@@ -4,6 +4,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from losslab.errors import SpecError
+
 
 class Segmenter(nn.Module):
     """A network whose logits have the size of the picture, whatever that size is.
@@ -13,7 +15,8 @@ class Segmenter(nn.Module):
     multiples of their stride (beyond 0), those whose grid begins at the first pixel and ends at the
     last one more (beyond 1).
 
-    `network.encoder` is what published weights can fill; all else is the head.
+    `network.encoder` is what published weights can fill; all else is the head. Raises `SpecError`
+    for a batch that is too small for the batch normalisation that it trains.
     """
 
     def __init__(self, network: nn.Module, *, stride: int, beyond: int = 0):
@@ -28,7 +31,16 @@ class Segmenter(nn.Module):
         below, right = (self.beyond - h) % self.stride, (self.beyond - w) % self.stride
         if below or right:
             images = functional.pad(images, (0, right, 0, below), mode="replicate")
-        return self.network(images)[..., :h, :w]
+        try:
+            return self.network(images)[..., :h, :w]
+        except ValueError as error:  # torch's words for a batch whose maps hold one place
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise SpecError(
+                f"batch_size: in a batch of {len(images)} of {h}x{w} a batch normalisation sees a "
+                "single value of each channel, which has no variance; train with 2 pictures a "
+                "batch or more, or with model_options {frozen_batch_norm: true}"
+            ) from error
 
     @property
     def encoder(self) -> nn.Module:
