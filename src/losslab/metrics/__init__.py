@@ -12,6 +12,7 @@ from losslab.metrics.counts import (
     group_counts_table,
     region_counts,
 )
+from losslab.metrics.e_measure import e_measure, e_measure_of_counts
 from losslab.metrics.entropy import entropy
 from losslab.metrics.scores import SCORES, Score, image_scores, score
 
@@ -24,6 +25,8 @@ __all__ = [
     "boundary_iou",
     "boundary_width",
     "counts_table",
+    "e_measure",
+    "e_measure_of_counts",
     "entropy",
     "group_counts_table",
     "image_scores",
