@@ -87,7 +87,7 @@ def test_a_batch_of_one_value_a_channel_is_refused_with_what_to_do(
 ) -> None:
     model = build_model(name, num_classes=2, encoder="resnet18").train()
     picture = torch.rand(1, 3, *size)
-    with pytest.raises(SpecError, match="batch_size: .* frozen_batch_norm"):
+    with pytest.raises(SpecError, match=r"batch_size: .*frozen_batch_norm"):
         model(picture)
     assert model.eval()(picture).isfinite().all()
     assert model.train()(torch.rand(2, 3, *size)).isfinite().all()

@@ -285,3 +285,11 @@ def test_torchvisions_file_is_found_in_ones_own_folder_by_its_published_name_too
     monkeypatch.setenv("LOSSLAB_WEIGHTS", str(tmp_path))
     (tmp_path / "vgg16-397923af.pth").write_bytes(b"")
     assert find_weights("bfcn32s", "vgg16", "imagenet") == tmp_path / "vgg16-397923af.pth"
+
+
+@pytest.mark.parametrize("content", [{1: torch.zeros(2)}, {"epoch": 3}, [torch.zeros(2)]])
+def test_a_file_without_named_tensors_is_refused(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save(content, path)
+    with pytest.raises(WeightsError, match="no state dictionary of tensors"):
+        build_model("unet", num_classes=2, encoder="resnet18", weights=str(path))

@@ -103,6 +103,8 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path} is not a readable weights file ({brief(error)})") from error
     for key in ("state_dict", "model"):
         state = state.get(key, state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()
+    ):
         raise WeightsError(f"{path} holds no state dictionary of tensors; save model.state_dict()")
     return state
