@@ -2,6 +2,9 @@
 
 import random
 import struct
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -119,3 +122,14 @@ def test_damage_without_a_checksum_is_an_error_or_other_numbers_but_never_ends_t
         except FileProblem:
             refused += 1
     assert 50 < refused < 150
+
+
+def test_reading_in_threads_leaves_the_warning_filters_as_they_were(file):
+    before, interval = list(warnings.filters), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: read_mat(file, "LabelMap"), range(400)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert warnings.filters == before

@@ -6,6 +6,7 @@ are checked first.
 """
 
 import struct
+import threading
 import warnings
 from io import BytesIO
 from math import prod
@@ -27,6 +28,9 @@ WIDTHS = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8, 16: 1, 1
 CELL, STRUCT, SPARSE, NUMBERS = 1, 2, 5, (4, *range(6, 16))
 COMPLEX = 0x800
 
+WARNINGS = threading.Lock()
+"""Warning filters are the process's, not the thread's."""
+
 Parts = list[tuple[int, memoryview]]
 
 
@@ -39,7 +43,7 @@ def read_mat(path: Path, key: str, field: str | None = None) -> Integer[np.ndarr
     try:
         content = path.read_bytes()
         check_tags(content)
-        with warnings.catch_warnings():
+        with WARNINGS, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", MatReadWarning)  # scipy only warns of some damage
             variables = loadmat(BytesIO(content))
