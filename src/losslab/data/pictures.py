@@ -1,6 +1,6 @@
 """The one place that decodes pictures and label maps.
 
-Decoders raise five kinds of exception on damaged files; here they become one `DataError` that names
+Decoders raise many kinds of exception on damaged files; here they become one `DataError` that names
 the file.
 """
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from losslab.constants import IGNORE_INDEX
 from losslab.data.problems import FileProblem
@@ -18,8 +18,6 @@ from losslab.data.problems import FileProblem
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 INDEX_MODES = ("L", "P", "1", "I", "I;16")
 GREY_MODES = ("L", "RGB", "1")
-DAMAGED = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
-
 ORIENTATION_TAG = 0x0112
 
 Decoded = TypeVar("Decoded")
@@ -178,7 +176,9 @@ def _opened(path: Path, decode: Callable[[Image.Image], Decoded]) -> Decoded:
             return decode(picture)
     except FileNotFoundError:
         raise FileProblem(path, "the file has gone", "restore it") from None
-    except DAMAGED as error:
+    except FileProblem:
+        raise
+    except Exception as error:  # damaged files have decoders raise nearly any kind
         raise FileProblem(
             path,
             f"cannot be read as a picture ({type(error).__name__}: {error})",
