@@ -34,14 +34,15 @@ def tree(tmp_path):
 
 @pytest.fixture(scope="session")
 def fixture_of(tmp_path_factory):
-    """Data root of a fixture of eight pictures of the data set of a name; not to be changed."""
+    """Data root of a fixture of `count` pictures of the data set of a name; not to be changed."""
     roots = {}
 
-    def root(name):
-        if name not in roots:
-            roots[name] = tmp_path_factory.mktemp("fixture") / name
-            write_fixture(name, roots[name], 8)
-        return roots[name]
+    def root(name, count=8):
+        key = name, count
+        if key not in roots:
+            roots[key] = tmp_path_factory.mktemp("fixture") / name
+            write_fixture(name, roots[key], count)
+        return roots[key]
 
     return root
 
@@ -50,8 +51,8 @@ def fixture_of(tmp_path_factory):
 def copy_of(fixture_of, tmp_path):
     """Data root of a copy of such a fixture that a test may spoil."""
 
-    def copied(name):
-        shutil.copytree(fixture_of(name), tmp_path / "data")
+    def copied(name, count=8):
+        shutil.copytree(fixture_of(name, count), tmp_path / "data")
         return tmp_path / "data"
 
     return copied

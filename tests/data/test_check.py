@@ -87,6 +87,11 @@ def test_a_set_of_training_and_validation_alone_is_whole(fixture_of, copy_of):
         (root / f"{split}.txt").write_text("")
     rules = [finding.rule for finding in check_dataset("folder", root)]
     assert any("this one only train" in rule for rule in rules)
+    (root / "train.txt").write_text("")
+    for split in ("val", "test"):
+        (root / f"{split}.txt").write_text(f"{split}_00000\n")
+    rules = [finding.rule for finding in check_dataset("folder", root)]
+    assert any(rule.endswith("this one only val, test") for rule in rules)
 
 
 def test_all_mistakes_are_found_in_one_check(copy_of):

@@ -2,14 +2,19 @@
 not; VOC, PASCAL-Context and Cityscapes have such tables of their own.
 """
 
+import os
 import re
+import shutil
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from losslab.data import open_dataset
+from losslab.data.check import check_dataset
 from tests.data import spoil
 
 LFW = {
@@ -229,3 +234,53 @@ def test_every_fixture_is_read_whole_and_all_its_classes_occur(fixture_of, name)
     values = {value for i in range(len(data)) for value in np.unique(data[i][1]).tolist()}
     assert values - {255} == {*range(data.num_classes)}
     assert all(data[i][0].shape[:2] == data[i][1].shape for i in range(len(data)))
+
+
+CLOSED = [
+    ("lfw_parts", "parts_lfw_funneled_gt_images"),
+    ("lfw_parts", "lfw_funneled"),
+    ("lfw_parts", "parts_train.txt"),
+    ("helen", "images"),
+    ("helen", "labels/100007919_1/100007919_1_lbl04.png"),
+    ("celebamask_hq", "CelebAMask-HQ-mask-anno"),
+    ("celebamask_hq", "CelebA-HQ-img/0.jpg"),
+    ("camvid", "."),
+    ("camvid", "trainannot"),
+    ("folder", "masks"),
+    ("folder", "classes.txt"),
+    ("voc2011", "TrainVal/VOCdevkit"),
+    ("cityscapes", "gtFine/train"),
+    ("voc_aug", "benchmark_RELEASE/dataset"),
+    ("pascal_context", "pascal_context/trainval"),
+]
+
+
+@contextmanager
+def without_privileges():
+    """What may not be read is not read, by root neither."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize(("name", "place"), CLOSED)
+def test_what_may_not_be_read_is_named_and_not_said_to_be_missing(fixture_of, name, place):
+    with TemporaryDirectory() as outer:  # pytest's own folders are root's alone
+        Path(outer).chmod(0o755)
+        root = Path(outer) / "data"
+        shutil.copytree(fixture_of(name, 4), root)
+        (root / place).chmod(0)
+        try:
+            with without_privileges():
+                found = spoil.problem_of(name, root)
+                (finding, *_) = [f for f in check_dataset(name, root, partial=True) if f.remedy]
+        finally:
+            (root / place).chmod(0o755)
+    assert "Permission denied" in found.rule
+    assert found.file.is_relative_to(root / place)
+    assert (finding.severity, finding.rule) == ("error", found.rule)

@@ -143,6 +143,10 @@ MISTAKES = {
     "lonely mask": (lambda t: (t / "images" / "p03.png").unlink(), "masks/p03.png: every picture"),
     "two of a stem": (lambda t: save(np.zeros((4, 4)), t / "images" / "p03.bmp"), "paired by stem"),
     "list names nothing": (lists("p99"), "train.txt: .*not so 'p99'"),
+    "absolute path in a list": (lists("/data/p01.png"), "train.txt: .*not so '/data/p01.png'"),
+    "absolute path of Windows": (lists("C:\\p\\p01.png"), "train.txt: .*not so 'C:"),
+    "path out of the set": (lists("../p01.png"), "train.txt: .*not so '../p01.png'"),
+    "name that goes on": (lists("p01.left"), "train.txt: .*not so 'p01.left'"),
     "leak": (lists("p02"), "val.txt: .*'p02' is already in train.txt"),
     "one list": (lambda t: (t / "train.txt").write_text("p01\n"), "val.txt: the file does not ex"),
     "not a picture": (lambda t: (t / "images" / "p00.png").write_text("x"), "p00.png: cannot be r"),
@@ -174,6 +178,21 @@ def test_each_mistake_is_one_error_that_names_the_file(tree, mistake):
 def test_picture_that_would_exhaust_memory_is_refused(tree, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(DataError, match="DecompressionBomb"):
+        opened(tree)[0]
+
+
+def test_a_tag_of_another_type_is_one_error_too(tree):
+    (tree / "images" / "p00.png").unlink()
+    path = tree / "images" / "p00.tif"
+    Image.fromarray(np.zeros((16, 20, 3), np.uint8)).save(path)
+    content = bytearray(path.read_bytes())
+    start = int.from_bytes(content[4:8], "little") + 2
+    tags = {
+        int.from_bytes(content[at : at + 2], "little"): at for at in range(start, start + 96, 12)
+    }
+    content[tags[273] + 2] = 12  # where the pixels begin: a fraction
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"p00.tif: cannot be read as a picture \("):
         opened(tree)[0]
 
 

@@ -132,6 +132,18 @@ def test_missing_and_new_files_are_errors_that_name_them(copy_of, tmp_path):
         prepared("celebamask_hq", root, tmp_path)
 
 
+def test_missing_files_are_told_in_the_order_of_the_manifest(copy_of):
+    root = copy_of("camvid")
+    check("camvid", root)
+    lost = sorted((root / "train").iterdir()) + sorted((root / "trainannot").iterdir())
+    for path in lost[1:4] + lost[5:]:
+        path.unlink()
+    found = survey("camvid", root, partial=True).findings
+    names = [f.file.removeprefix(f"{root}/") for f in found if "it does not exist" in f.rule]
+    assert names == [e["file"] for e in lines(root / "camvid.manifest.jsonl") if e["file"] in names]
+    assert len(names) == 6
+
+
 def test_a_changed_list_is_found(copy_of, tmp_path):
     root = copy_of("lfw_parts")
     check("lfw_parts", root)
@@ -194,12 +206,15 @@ def test_a_manifest_that_is_none_is_named(copy_of, tmp_path):
 
 def test_folders_of_one_data_root_have_manifests_of_their_own(tree):
     root = tree.parent
-    shutil.copytree(tree, root / "dogs")
-    for name in ("pets", "dogs"):
-        check("folder", root, name=name)
+    for name in ("dogs", "a/b", "a-b"):
+        shutil.copytree(tree, root / name)
+    for name in ("pets", "dogs", "a/b", "a-b"):
+        assert check("folder", root, name=name)[0] == {}
     assert {path.name for path in root.glob("*.jsonl")} == {
         "folder-pets.manifest.jsonl",
         "folder-dogs.manifest.jsonl",
+        "folder-a%2Fb.manifest.jsonl",
+        "folder-a-b.manifest.jsonl",
     }
 
 

@@ -16,7 +16,7 @@ from losslab.data.manifest import compare, manifest_file, write_manifest
 from losslab.data.pairs import Pair, PairedFiles
 from losslab.data.pictures import shown
 from losslab.data.preparation import data_folder, parse_options
-from losslab.data.problems import FileProblem
+from losslab.data.problems import FileProblem, of_dataset
 from losslab.data.published import PublishedOptions
 from losslab.data.registry import DATASETS
 from losslab.data.survey import Look, facts, look
@@ -85,7 +85,8 @@ def survey(
         findings.append(Finding("error", file, rule, remedy))
 
     try:
-        dataset = DATASETS[name].open(folder, kind, report)
+        with of_dataset(name):
+            dataset = DATASETS[name].open(folder, kind, report)
     except DataError as problem:
         report(problem)
         return Survey(findings, [])
@@ -206,7 +207,7 @@ def _absent(dataset: PairedFiles, histogram: np.ndarray, folder: Path) -> list[F
 def _splits(dataset: PairedFiles, folder: Path, published: bool) -> list[Finding]:
     """Official splits without a picture, and a user's pictures that his lists leave out."""
     findings = []
-    present = {split for split in dataset.splits if split is not None}
+    present = [split for split in SPLITS if split in dataset.splits]
     if present and ("train" not in present or len(present) < 2):
         rule = f"an official split has {', '.join(SPLITS)}, this one only {', '.join(present)}"
         findings.append(Finding("warning", str(folder), rule, "complete it, or use fractions"))

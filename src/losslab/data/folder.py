@@ -1,7 +1,7 @@
 """People's own data: a folder of pictures, a folder of label maps and the names of the classes."""
 
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,9 +12,9 @@ from pydantic.dataclasses import dataclass
 
 from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SPLITS
-from losslab.data.lists import read_lines
+from losslab.data.lists import leads_elsewhere, read_lines
 from losslab.data.pairs import Pair, PairedFiles, default_colours, need_folder, pair_up
-from losslab.data.pictures import read_colours, read_indices
+from losslab.data.pictures import SUFFIXES, read_colours, read_indices
 from losslab.data.problems import FileProblem, Report, refuse
 from losslab.errors import DataError
 
@@ -124,7 +124,8 @@ class Folder(PairedFiles):
     @property
     def manifest_name(self) -> str:
         name = PurePosixPath(self.options.name).as_posix()
-        return self.name if name == "." else f"{self.name}-{name.replace('/', '-')}"
+        plain = name.replace("%", "%25").replace("/", "%2F")  # for "a/b" and "a-b" are two folders
+        return self.name if name == "." else f"{self.name}-{plain}"
 
     def rules(self) -> dict[str, Any]:
         options = self.options
@@ -173,7 +174,7 @@ def _split_by_lists(home: Path, pairs: list[Pair], report: Report) -> list[Pair]
         path = home / f"{split}.txt"
         remedy = "write it, or remove the other lists and divide by fractions"
         for line in read_lines(path, remedy):
-            stem = line if line in by_id else PurePosixPath(line.replace("\\", "/")).stem
+            stem = line if line in by_id else _stem(line)
             if stem not in by_id:
                 rule = f"a list names pictures of images/, not so {line!r}"
                 report(FileProblem(path, rule, "correct the list"))
@@ -184,3 +185,11 @@ def _split_by_lists(home: Path, pairs: list[Pair], report: Report) -> list[Pair]
                 placed[stem] = replace(by_id[stem], split=split)
     rest = [pair for pair in pairs if pair.id not in placed]
     return [*placed.values(), *rest]
+
+
+def _stem(line: str) -> str:
+    """The stem of a file name, with or without its folder and its ending; none of another place."""
+    if leads_elsewhere(line):
+        return ""
+    file = PureWindowsPath(line)  # takes both separators
+    return file.stem if file.suffix.lower() in SUFFIXES else file.name

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PureWindowsPath
 
 from losslab.data.problems import FileProblem, Report
 
@@ -20,6 +20,12 @@ def read_lines(path: Path, remedy: str) -> list[str]:
         rule = f"the file cannot be read ({error})"
         raise FileProblem(path, rule, "save it as UTF-8 text") from None
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def leads_elsewhere(name: str) -> bool:
+    """Whether a name in a list is a path out of the set: absolute, or with "..", on any system."""
+    place = PureWindowsPath(name)  # takes both separators
+    return bool(place.drive or place.root) or ".." in place.parts
 
 
 def _named(match: re.Match[str]) -> str:
@@ -44,8 +50,7 @@ def read_ids(
     for line in read_lines(path, "restore the official list"):
         match = re.fullmatch(pattern, line)
         name = "" if match is None else named(match)
-        place = PurePosixPath(name.replace("\\", "/"))
-        if place.is_absolute() or ".." in place.parts or line.startswith(("/", "..")):
+        if leads_elsewhere(name) or line.startswith(("/", "..")):
             rule = f"a list names pictures of the set, not other places, as {line!r} does"
             report(FileProblem(path, rule, "restore the official list"))
         elif not name:

@@ -62,8 +62,8 @@ def compare(dataset: PairedFiles, path: Path, digests: Digest, report: Report) -
     """
     recorded = _read(path)
     files = _files(dataset, path.parent)
-    for name in recorded.keys() - files.keys():
-        if not os.path.lexists(path.parent / name):
+    for name in recorded:
+        if name not in files and not os.path.lexists(path.parent / name):
             rule = f"{path.name} has this file, and it does not exist"
             report(FileProblem(path.parent / name, rule, ANEW))
     for name, file in files.items():

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SegmentationDataset
 from losslab.data.pictures import SUFFIXES, orientation, read_image, shown
-from losslab.data.problems import FileProblem, Report, of_dataset
+from losslab.data.problems import FileProblem, Report, closed, of_dataset
 
 
 @dataclass(frozen=True)
@@ -176,17 +176,20 @@ def check_link(path: Path, home: Path, report: Report) -> None:
 
 
 def all_there(paths: Sequence[Path], home: Path, report: Report) -> bool:
-    """Whether all files of a listed picture exist; each that does not, and a link that leads out of
-    `home`, is told to `report`.
+    """Whether all files of a listed picture are there; each that is not, and a link that leads out
+    of `home`, is told to `report`.
     """
     missing = 0
     for path in paths:
         try:
             mode = path.lstat().st_mode
-        except OSError:
+        except OSError as error:
             missing += 1
-            rule = "a list names this picture, and the file does not exist"
-            report(FileProblem(path, rule, "restore it from the official archive"))
+            problem = closed(path, error)
+            if isinstance(error, FileNotFoundError):
+                rule = "a list names this picture, and the file does not exist"
+                problem = FileProblem(path, rule, "restore it from the official archive")
+            report(problem)
             continue
         if stat.S_ISLNK(mode):
             check_link(path, home, report)

@@ -34,9 +34,23 @@ def refuse(problem: FileProblem) -> None:
 
 @contextmanager
 def of_dataset(name: str) -> Iterator[None]:
-    """Problems that arise within carry the data set's name."""
+    """Problems that arise within carry the data set's name; a place that cannot be looked into is a
+    problem too.
+    """
     try:
         yield
     except FileProblem as problem:
         problem.dataset = problem.dataset or name
         raise
+    except (PermissionError, NotADirectoryError) as error:
+        if error.filename is None:
+            raise
+        problem = closed(Path(error.filename), error)
+        problem.dataset = name
+        raise problem from error
+
+
+def closed(file: Path, error: OSError) -> FileProblem:
+    """What the operating system refuses to open, as a problem."""
+    rule = f"it cannot be opened ({error.strerror})"
+    return FileProblem(file, rule, "check what it is, and that it and its folder may be read")
