@@ -38,10 +38,10 @@ def load_published(paper: str | None = None) -> pd.DataFrame:
     `dataset` is the set trained on ("voc_aug" for VOC 2012 with additional labels). `loss` is the
     canonical expression of the paper's preset: the form as run where presets give two (Gul's IoU,
     Dice, combo, Dice & focal), the printed L1 norm for SEMEDA and Sobel, whose code is not known.
-    Models and losses that losslab lacks keep their authors' names. `variant` tells apart what no
-    other column does: the amount of data, a seed, a fold, a CRF. A metric that ends in
-    "_difference" is Gul's gain of his loss over that row's. Raises `DataError` for an unknown
-    paper.
+    Models and losses that losslab lacks keep their authors' names, and so does SEMEDA where its
+    weights cannot be told. `variant` tells apart what no other column does: the amount of data, a
+    seed, a fold, a CRF. A metric that ends in "_difference" is the distance loss's score less that
+    row's. Raises `DataError` for an unknown paper.
     """
     if paper is not None and paper not in PAPERS:
         raise DataError(unknown("paper", paper, PAPERS))
