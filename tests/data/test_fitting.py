@@ -7,6 +7,7 @@ import torch
 from losslab.data import SplitOptions, prepare
 from losslab.data.fitting import FITS, fitted, unfitted, whole_extents
 from losslab.data.fixtures import write_fixture
+from losslab.data.fixtures.drawn import save
 from losslab.data.pictures import resize
 from losslab.data.transforms import draw_geometry
 from losslab.errors import DataError
@@ -150,3 +151,21 @@ def test_the_fit_is_part_of_the_fingerprint(camvid):
 def test_a_canvas_too_small_to_keep_names_the_picture(camvid):
     with pytest.raises(DataError, match="camvid: picture train_00000: a picture of 360x480"):
         prepare(**camvid, size=(320, 480), fit="keep")
+
+
+@pytest.mark.parametrize("fit", ["keep", "pad"])
+def test_the_void_of_a_canvas_is_none_of_the_pictures(tmp_path, fit):
+    for number in range(3):
+        for folder, shape in (("images", (20, 30, 3)), ("masks", (20, 30))):
+            save(np.full(shape, 0, np.uint8), tmp_path / "own" / folder / f"{number}.png")
+    data = prepare(
+        "folder",
+        options={"name": "own", "classes": ["ground", "thing"]},
+        task=None,
+        split=SplitOptions(rule="fractions", fractions=(0.34, 0.33, 0.33)),
+        size=(40, 40),
+        fit=fit,
+        data_root=tmp_path,
+        cache_root=tmp_path / "cache",
+    )
+    assert (data.train.labels == 255).any()

@@ -18,7 +18,7 @@ from jaxtyping import Int, UInt8
 from losslab.data.base import SegmentationDataset
 from losslab.data.digests import Digests
 from losslab.data.entries import LOCK_SECONDS, array_file, open_entry
-from losslab.data.fitting import fitted
+from losslab.data.fitting import cut, fitted
 from losslab.data.manifest import check_against_manifest
 from losslab.errors import DataError
 
@@ -40,7 +40,7 @@ class CacheEntry:
     images: UInt8[np.ndarray, "n h w 3"]
     labels: UInt8[np.ndarray, "n h w"]
     histogram: list[int]
-    """Pixels of each label value 0..255."""
+    """Pixels of each label value 0..255 in the pictures, without the canvas around them."""
     extents: Int[np.ndarray, "n 4"]
     """Top, left, height and width of each picture on its canvas, pixels."""
     fingerprint: str
@@ -143,7 +143,7 @@ def _write(
                 name = dataset.all_ids[position]
                 raise DataError(f"{dataset.name}: picture {name}: {error}") from None
             extents.append(extent)
-            histogram += np.bincount(label.ravel(), minlength=256)
+            histogram += np.bincount(cut(label, extent).ravel(), minlength=256)
             images.write(image.tobytes())
             labels.write(label.tobytes())
     return {"histogram": histogram.tolist(), "extents": extents, "ids": dataset.all_ids}

@@ -1,9 +1,10 @@
 """Pictures on a canvas of one size: stretched to it, scaled to fit into it, or laid on it."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,6 +16,8 @@ Extent = tuple[int, int, int, int]
 """Top, left, height and width of the picture on its canvas, pixels."""
 
 Sides = tuple[int, int]
+
+Layers = TypeVar("Layers", Tensor, np.ndarray)
 
 
 def _stretch(shape: Sides, size: Sides) -> Extent:
@@ -80,8 +83,8 @@ def whole_extents(labels: UInt8[np.ndarray, "n h w"]) -> Int[np.ndarray, "n 4"]:
     return np.tile(np.array([0, 0, *labels.shape[1:]], dtype=np.int64), (len(labels), 1))
 
 
-def cut(layers: Shaped[Tensor, "... h w"], extent: Sequence[int]) -> Shaped[Tensor, "... h2 w2"]:
-    """What lies at `extent` on a canvas."""
+def cut(layers: Layers, extent: Sequence[int]) -> Layers:
+    """What lies at `extent` on canvases (..., h, w)."""
     top, left, height, width = extent
     return layers[..., top : top + height, left : left + width]
 
