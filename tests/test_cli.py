@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from losslab import cli
+from losslab.data import SplitOptions, prepare
 from tests.large_files import ROOT, large_files
 
 
@@ -53,6 +56,11 @@ def test_a_plan_prints_the_runs_and_executes_none(call, tmp_path: Path) -> None:
         (("run", "dataset=camvid", "--data-root", "nowhere"), "data root nowhere does not exist"),
         (("data", "check", "camvit"), "did you mean 'camvid'"),
         (("data", "fixture", "scenes", "out"), "camvid"),
+        (
+            ("data", "cache", "scenes", "--fit", "fill"),
+            "unknown fit 'fill': one of stretch, pad, k",
+        ),
+        (("data", "cache", "scenes", "--option", "split=val"), "unknown scenes option 'split'"),
         (("report", "default"), "no run of 'default' is done"),
         (("run", "size=[0, 2]"), "size"),
         (("run", "--device", "tpu"), "device"),
@@ -88,8 +96,39 @@ def test_a_data_set_can_be_cached_in_advance(call, tmp_path: Path) -> None:
     words = ("data", "cache", "scenes", "--size", "32", "32", "--option", "train=4")
     code, out, _ = call(*words, "--option", "val=2", "--option", "test=2")
     assert code == 0
-    assert "8 pictures at 32 x 32" in out
+    assert "8 pictures at 32 x 32 (stretch)" in out
     assert list((tmp_path / "cache").rglob("*.npy"))
+
+
+def test_a_run_takes_what_was_cached_in_advance_with_its_fit(call, tmp_path: Path) -> None:
+    assert call("data", "fixture", "camvid", "made", "--count", "4")[0] == 0
+    words = ("data", "cache", "camvid", "--data-root", "made", "--option", "partial=true")
+    code, out, _ = call(*words, "--size", "30", "50", "--fit", "pad")
+    assert (code, "camvid: 4 pictures at 30 x 50 (pad), classes: Sky, Bui" in out) == (0, True)
+    (built,) = (tmp_path / "cache").rglob("images.npy")
+    prepare(
+        "camvid",
+        options={"partial": True},
+        task=None,
+        split=SplitOptions(),
+        size=(30, 50),
+        fit="pad",
+        data_root=tmp_path / "made",
+        cache_root=tmp_path / "cache",
+    )
+    assert [built] == [*(tmp_path / "cache").rglob("images.npy")]
+
+
+def test_masks_of_0_and_255_are_explained_before_they_are_cached(call, tmp_path: Path) -> None:
+    for i in range(4):
+        mask = np.zeros((8, 8), np.uint8)
+        mask[i:] = 255
+        for part in ("images", "masks"):
+            (tmp_path / "own" / part).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(mask).save(tmp_path / "own" / part / f"{i}.png")
+    words = ("data", "cache", "folder", "--data-root", "own", "--option", "classes=[a, b]")
+    code, _, err = call(*words, "--size", "8", "8")
+    assert (code, "if 255 is your object" in err) == (2, True)
 
 
 def test_a_run_from_the_command_line_prints_its_scores_and_a_study_of_failures_fails(

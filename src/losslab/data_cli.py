@@ -5,14 +5,10 @@ from typing import Annotated
 
 import typer
 
+from losslab.cli_options import CacheRoot, DataRoot
+
 data_app = typer.Typer(help="Get, check, generate and cache data sets.", no_args_is_help=True)
 
-DataRoot = Annotated[
-    Path | None, typer.Option(envvar="LOSSLAB_DATA", help="Folder that holds the data sets.")
-]
-CacheRoot = Annotated[
-    Path | None, typer.Option(envvar="LOSSLAB_CACHE", help="Folder of the decoded pictures.")
-]
 Options = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="KEY=VALUE", help="An option of the data set; repeatable."),
@@ -105,25 +101,29 @@ def data_fixture(
 def data_cache(
     name: DatasetName,
     size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (64, 64),
+    fit: Annotated[
+        str, typer.Option(help="How pictures come to it: stretch, pad or keep, as in a run.")
+    ] = "stretch",
     options: Options = None,
     data_root: DataRoot = None,
     cache_root: CacheRoot = None,
 ) -> None:
     """Decode and resize a data set now, so that no run has to."""
-    from losslab.data import SplitOptions, prepare
+    from losslab.data import open_dataset, parse_options
+    from losslab.data.cache import cached
+    from losslab.data.fitting import FITS
+    from losslab.data.preparation import cache_folder, check_annotated
+    from losslab.errors import DataError, unknown
     from losslab.study.plan import parse_values
 
-    everything = SplitOptions(rule="fractions")  # the cache holds all pictures, however divided
-    data = prepare(
-        name,
-        options=parse_values(options),
-        task=None,
-        split=everything,
-        size=size,
-        data_root=data_root,
-        cache_root=cache_root,
-    )
-    count = sum(len(split) for split in (data.train, data.val, data.test))
+    if fit not in FITS:
+        raise DataError(unknown("fit", fit, FITS))
+    values = parse_values(options)
+    parse_options(name, values)
+    # all pictures: how they are divided is no matter of the cache
+    dataset = open_dataset(name, data_root, split="all", **values)
+    check_annotated(dataset, cached(dataset, size, fit, cache_folder(cache_root)))
     typer.echo(
-        f"{name}: {count} pictures at {size[0]} x {size[1]}, classes: {', '.join(data.class_names)}"
+        f"{name}: {len(dataset)} pictures at {size[0]} x {size[1]} ({fit}), classes: "
+        f"{', '.join(dataset.class_names)}"
     )

@@ -134,7 +134,7 @@ def prepare(
     test_entry = entry
     if at_test != (size, fit):
         test_entry = cached(dataset, *at_test, cache_folder(cache_root))
-    _check_annotated(dataset, entry)
+    check_annotated(dataset, entry)
     entries = {"train": entry, "val": entry, "test": test_entry}
     splits = {part: _select(entries[part], dataset.all_ids, parts[part], lookup) for part in parts}
     for part, chosen in splits.items():
@@ -200,7 +200,7 @@ def _open(name: str, options: Mapping[str, Any], root: str | Path | None) -> Seg
         return dataset
 
 
-def _check_annotated(dataset: SegmentationDataset, entry: CacheEntry) -> None:
+def check_annotated(dataset: SegmentationDataset, entry: CacheEntry) -> None:
     """One class and void, and no other class: nearly always masks of 0 and 255."""
     annotated = sum(count > 0 for count in entry.histogram[:IGNORE_INDEX])
     if annotated == 0:
