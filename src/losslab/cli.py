@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from losslab.bench.cli import bench_app
+from losslab.cli_options import CacheRoot, DataRoot, Device, Runs
 from losslab.data_cli import data_app
 from losslab.edges_cli import edges
 from losslab.errors import LosslabError, StudyError
@@ -33,14 +34,6 @@ Set = Annotated[
         "--set", metavar="KEY=VALUE", help="Replace a value of the run or study; may be repeated."
     ),
 ]
-Runs = Annotated[Path, typer.Option(help="Folder of the runs.")]
-DataRoot = Annotated[
-    Path | None, typer.Option(envvar="LOSSLAB_DATA", help="Folder that holds the data sets.")
-]
-CacheRoot = Annotated[
-    Path | None, typer.Option(envvar="LOSSLAB_CACHE", help="Folder of the decoded pictures.")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads of each run.")]
 TimeLimit = Annotated[
     float | None, typer.Option(min=1, help="Seconds after which a run saves its state and stops.")

@@ -1,9 +1,10 @@
 """`losslab edges`: the EdgeNet of a run's data."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from losslab.cli_options import CacheRoot, DataRoot
 
 
 def edges(
@@ -13,12 +14,8 @@ def edges(
             metavar="FIELD=VALUE...", help="The run's data, such as dataset=camvid task=Car."
         ),
     ] = None,
-    data_root: Annotated[
-        Path | None, typer.Option(envvar="LOSSLAB_DATA", help="Folder that holds the data sets.")
-    ] = None,
-    cache_root: Annotated[
-        Path | None, typer.Option(envvar="LOSSLAB_CACHE", help="Folder of the decoded pictures.")
-    ] = None,
+    data_root: DataRoot = None,
+    cache_root: CacheRoot = None,
 ) -> None:
     """Train the EdgeNet that semeda needs, if the cache has none; print how good it is and where.
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from losslab.cli_options import Device
 from losslab.errors import SpecError, unknown
 
 bench_app = typer.Typer(
@@ -27,7 +28,6 @@ LossOption = Annotated[
 Output = Annotated[
     Path | None, typer.Option(help="Folder for the table as CSV and Markdown; default: none.")
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
 
 @bench_app.command()

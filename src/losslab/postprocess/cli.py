@@ -8,20 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from losslab.cli_options import CacheRoot, DataRoot, Device, Runs
+
 if TYPE_CHECKING:
     from losslab.training.finished import FinishedRun
 
 RunNames = Annotated[
     list[str], typer.Argument(metavar="RUN...", help="Finished runs: folders, or names in --runs.")
 ]
-Runs = Annotated[Path, typer.Option(help="Folder of the runs.")]
-DataRoot = Annotated[
-    Path | None, typer.Option(envvar="LOSSLAB_DATA", help="Folder that holds the data sets.")
-]
-CacheRoot = Annotated[
-    Path | None, typer.Option(envvar="LOSSLAB_CACHE", help="Folder of the decoded pictures.")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
 
 def predict(
