@@ -33,6 +33,7 @@ HELEN = {
     "line": "1 , 100007919_1",
 }
 CELEBA = {
+    "masks": "CelebAMask-HQ-mask-anno",
     "picture": "CelebA-HQ-img/0.jpg",
     "label": "CelebAMask-HQ-mask-anno/0/00000_hair.png",
     "skin": "CelebAMask-HQ-mask-anno/0/00000_skin.png",
@@ -79,7 +80,17 @@ def at_a_corner(value):
 def grey_of_16_bits(path):
     with Image.open(path) as picture:
         values = np.array(picture.convert("L")).astype(np.uint16)
-    Image.fromarray(values * 257).save(path)
+    # JPEG has no 16 bits; what a file is tells its content, not its name
+    Image.fromarray(values * 257).save(path, format="PPM" if path.suffix == ".ppm" else "PNG")
+
+
+def file_instead(folder):
+    shutil.rmtree(folder)
+    folder.write_text("not unpacked")
+
+
+def twice_of_a_stem(path):
+    shutil.copy(path, path.with_suffix(".bmp"))
 
 
 def linked_outside(path):
@@ -139,19 +150,23 @@ DAMAGE = [
     ("picture of another shape", ("celebamask_hq",), "picture", narrower, "one ratio of sides"),
     ("one of eleven maps smaller", ("helen",), "label", narrower, "eleven maps of a picture have"),
     ("one mask smaller", ("celebamask_hq",), "label", narrower, "masks of a picture have one size"),
-    ("picture turned by EXIF", FACES, "picture", spoil.turned(3), "orientation 3"),
-    ("picture of 16 bits", ("camvid", "folder"), "picture", grey_of_16_bits, "8 bits a channel"),
+    ("picture turned by EXIF", ALL, "picture", spoil.turned(3), "orientation 3"),
+    ("picture of 16 bits", ALL, "picture", grey_of_16_bits, "8 bits a channel"),
     ("label of 16 bits", GREY, "label", grey_of_16_bits, "8-bit grey .* mode 'I;16'"),
+    ("label of 16 bits", ("lfw_parts",), "label", grey_of_16_bits, "8 bits a channel"),
+    ("label of 16 bits", ("camvid", "folder"), "label", grey_of_16_bits, "values lie in 0..255"),
     ("label with a palette", GREY, "label", spoil.in_mode("P"), "8-bit grey .* mode 'P'"),
     ("transparent label", GREY, "label", spoil.in_mode("RGBA"), "8-bit grey .* mode 'RGBA'"),
     ("painted label", ("camvid", "folder"), "label", spoil.in_mode("RGB"), "of mode 'RGB'"),
     ("coloured mask", ("celebamask_hq",), "label", at_a_corner((255, 0, 0)), "grey, this one is"),
+    ("bluish mask", ("celebamask_hq",), "label", at_a_corner((255, 255, 254)), "grey, this one is"),
     ("colour that is no class", ("lfw_parts",), "label", at_a_corner((254, 0, 0)), "254, 0, 0"),
     ("grey painted label", ("lfw_parts",), "label", spoil.in_mode("L"), "in the colour table, not"),
     ("mask with a third value", ("celebamask_hq",), "label", at_a_corner((128,) * 3), "also 128"),
     ("class that is none", ("camvid", "folder"), "label", at_a_corner(99), "this one holds 99"),
     ("mask of an unknown part", ("celebamask_hq",), "label", renamed("00000_beard.png"),
      "a mask is named", None),
+    ("file for the folder of masks", ("celebamask_hq",), "masks", file_instead, "Not a directory"),
     ("mask in another folder", ("celebamask_hq",), "label", moved, "lie in folder 0", None),
     ("picture without a number", ("celebamask_hq",), "picture", renamed("zero.jpg"),
      "named by its number", None),
@@ -161,12 +176,19 @@ DAMAGE = [
     ("picture twice in a list", (*FACES, "folder"), "list", first_again, "occurs again|is already"),
     ("picture in two lists", LISTED, "other list", first_again, "is in train and in test", None),
     ("picture in two lists", ("folder",), "other list", first_again, "is already in train.txt"),
+    ("two pictures of a stem", ("camvid", "folder"), "picture", twice_of_a_stem,
+     "paired by stem, and train_00000.bmp has the same"),
+    ("two labels of a stem", ("camvid", "folder"), "label", twice_of_a_stem,
+     "paired by stem, and train_00000.bmp has the same"),
     ("picture in two splits", ("camvid",), "picture", in_validation_too, "also in train", None),
     ("absolute path in a list", ("lfw_parts",), "list", spoil.line("/data/A 1"), "not other pl"),
     ("absolute path in a list", ("helen",), "list", spoil.line("9 , /data/1_1"), "not other pl"),
     ("path out of the set", ("lfw_parts",), "list", spoil.line("../A 1"), "not other places"),
     ("path out of the set", ("helen",), "list", spoil.line("9 , ../../1_1"), "not other places"),
-    ("path out of the set", ("folder",), "list", spoil.line("../../p"), "names pictures of images"),
+    ("absolute path in a list", ("folder",), "list", spoil.line("/images/val_00000.png"),
+     "names pictures of images"),
+    ("path out of the set", ("folder",), "list", spoil.line("../images/val_00000"),
+     "names pictures of images"),
     ("line of another form", ("lfw_parts",), "list", spoil.line("A_B"), "a name and a number, suc"),
     ("line of another form", ("helen",), "list", spoil.line("123_1"), "a number, a comma and an i"),
     ("bad line in the mapping", ("celebamask_hq",), "list", spoil.line("8 x 9.jpg"), "not so '8 x"),
@@ -183,7 +205,7 @@ CASES = [(name, *row) for row in DAMAGE for name in row[1]]
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{case[1]}")
 def test_damage_is_refused_with_set_file_rule_and_remedy(copy_of, case):
     name, _, _, place, damage, rule, *named = case
-    root, places = copy_of(name), SETS[name]
+    root, places = copy_of(name, 4), SETS[name]
     damage(root / places[place])
     found = spoil.problem_of(name, root)
     assert re.search(rule, found.rule)
@@ -219,21 +241,26 @@ def linked_inside(root):
 @pytest.mark.parametrize("change", [appled, windowed, linked_inside])
 @pytest.mark.parametrize("name", ALL)
 def test_harmless_differences_change_nothing(fixture_of, copy_of, name, change):
-    before = open_dataset(name, fixture_of(name), split="all", partial=True)
-    root = copy_of(name)
+    before = open_dataset(name, fixture_of(name, 4), split="all", partial=True)
+    root = copy_of(name, 4)
     change(root)
     after = open_dataset(name, root, split="all", partial=True)
     assert (after.ids, after.splits) == (before.ids, before.splits)
-    assert all((after[i][1] == before[i][1]).all() for i in range(len(before)))
-    assert all((after[i][0] == before[i][0]).all() for i in range(len(before)))
+    for i in range(4):
+        (image, label), (same_image, same_label) = before[i], after[i]
+        assert (image == same_image).all()
+        assert (label == same_label).all()
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_fixture_is_read_whole_and_all_its_classes_occur(fixture_of, name):
     data = open_dataset(name, fixture_of(name), split="all", partial=True)
-    values = {value for i in range(len(data)) for value in np.unique(data[i][1]).tolist()}
+    values = set()
+    for i in range(len(data)):
+        image, label = data[i]
+        assert image.shape[:2] == label.shape
+        values |= {*np.unique(label).tolist()}
     assert values - {255} == {*range(data.num_classes)}
-    assert all(data[i][0].shape[:2] == data[i][1].shape for i in range(len(data)))
 
 
 CLOSED = [

@@ -122,12 +122,12 @@ def read_grey(path: Path) -> UInt8[np.ndarray, "h w"]:
             )
         if picture.mode == "L":
             return np.array(picture)
-        channels = np.array(picture.convert("RGB"))
-        if (channels != channels[..., :1]).any():
+        red, green, blue = (np.array(band) for band in picture.convert("RGB").split())
+        if (red != green).any() or (red != blue).any():
             raise FileProblem(
                 path, "a mask is grey, this one is coloured", "take the official file"
             )
-        return channels[..., 0]
+        return red
 
     return _opened(path, decode)
 
