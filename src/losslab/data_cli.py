@@ -77,7 +77,9 @@ def data_check(
         remedy = f"; {finding.remedy}" if finding.remedy else ""
         typer.echo(f"{finding.severity}: {finding.file}: {finding.rule}{remedy}")
     errors = sum(finding.severity == "error" for finding in findings)
-    typer.echo(f"{name}: {errors} errors, {len(findings) - errors} warnings")
+    counts = {"error": errors, "warning": len(findings) - errors}
+    told = ", ".join(f"{n} {kind}{'s' * (n != 1)}" for kind, n in counts.items())
+    typer.echo(f"{name}: {told}")
     if errors:
         raise SystemExit(1)
 

@@ -34,7 +34,7 @@ def test_sizes_modes_and_files_of_a_label_map_are_told(fixture_of):
     sizes = "sizes as read (width x height): 400x500 (3), 500x500 (3), 500x375 (2)"
     assert sizes in found
     assert "modes: pictures RGB (8); label files L (8)" in found
-    assert "files of a label map: 11 to 11" in found
+    assert "files of a label map: 11" in found
 
 
 def test_many_sizes_are_summed_up(tree):
@@ -114,6 +114,27 @@ def test_all_mistakes_are_found_in_one_check(copy_of):
         (f"images/{ids[7]}.jpg", "a picture occurs once"),
         (str(root), "a picture lies in one split"),
     }
+
+
+def test_web_pages_for_pictures_are_each_told_once(copy_of):
+    root = copy_of("lfw_parts", 4)
+    pictures = sorted((root / "lfw_funneled").rglob("*.jpg"))
+    for path in pictures:
+        spoil.web_page(path)
+    found = check_dataset("lfw_parts", root, partial=True)
+    assert [f.file for f in found] == [f.file for f in found if f.file.endswith(".jpg")]
+    assert sorted(f.file for f in found) == [str(path) for path in pictures]
+    assert all("cannot be read as a picture" in f.rule for f in found)
+
+
+def test_the_remedy_for_an_absent_class_fits_the_set(copy_of):
+    root = copy_of("camvid", 4)
+    for path in sorted(root.glob("*annot/*.png")):
+        label = np.array(Image.open(path))
+        save(np.where(label == 8, 11, label), path)
+    (found,) = check_dataset("camvid", root, partial=True)
+    assert (found.severity, found.rule.rpartition(" ")[2]) == ("warning", "Car")
+    assert found.remedy.startswith("complete the set")
 
 
 @pytest.mark.parametrize("name", ["voc_aug", "pascal_context"])

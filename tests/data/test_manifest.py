@@ -243,9 +243,11 @@ def test_the_command_ends_with_1_where_a_file_differs(call, copy_of):  # noqa: F
     code, out, _ = call(*words, "--manifest")
     assert (code, "manifest: 19 files in" in out) == (0, True)
     assert "people of train who are in test too: 1 (Train_Person000)" in out
+    assert out.endswith("lfw_parts: 0 errors, 0 warnings\n")
     flip(root / SETS["lfw_parts"])
     code, out, _ = call(*words)
     assert code == 1
+    assert out.endswith("error, 0 warnings\n") == (out.count("error: ") == 1)
     (error,) = [line for line in out.splitlines() if line.startswith("error: ") and "chang" in line]
     assert SETS["lfw_parts"] in error
     assert "delete the manifest and record it anew" in error

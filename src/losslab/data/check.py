@@ -92,10 +92,11 @@ def survey(
         return Survey(findings, [])
     assert isinstance(dataset, PairedFiles)
     looks = _look_at_all(dataset, report)
-    findings += _void(looks) + _repeats(dataset)
+    findings += _void(looks) + _repeats([pair for pair in dataset.pairs if pair in looks])
     histogram = sum((look.counts for look in looks.values()), np.zeros(256, dtype=np.int64))
     published = isinstance(kind, PublishedOptions)
-    findings += _absent(dataset, histogram, folder) + _splits(dataset, folder, published)
+    findings += _absent(dataset, histogram, folder, published)
+    findings += _splits(dataset, folder, published)
     sentences = facts(dataset, list(looks.values()))
     path = manifest_file(dataset, folder)
     sentences += _with_manifest(dataset, path, looks, findings, report, write=manifest)
@@ -171,16 +172,12 @@ def _void(looks: Mapping[Pair, Look]) -> list[Finding]:
     ]
 
 
-def _repeats(dataset: PairedFiles) -> list[Finding]:
+def _repeats(pairs: Sequence[Pair]) -> list[Finding]:
     """Pictures whose files are equal byte for byte: an error across splits, else a warning."""
-    seen: dict[str, int] = {}
+    seen: dict[str, Pair] = {}
     findings = []
-    for position, pair in enumerate(dataset.pairs):
-        try:
-            digest = file_digest(pair.image)
-        except OSError:  # already found to be unreadable
-            continue
-        first = dataset.pairs[seen.setdefault(digest, position)]
+    for pair in pairs:
+        first = seen.setdefault(file_digest(pair.image), pair)
         if first is pair:
             continue
         leak = first.split != pair.split
@@ -191,17 +188,20 @@ def _repeats(dataset: PairedFiles) -> list[Finding]:
     return findings
 
 
-def _absent(dataset: PairedFiles, histogram: np.ndarray, folder: Path) -> list[Finding]:
-    """Classes without a pixel, and official splits without a picture."""
-    findings = []
+def _absent(
+    dataset: PairedFiles, histogram: np.ndarray, folder: Path, published: bool
+) -> list[Finding]:
+    """Classes without a pixel in the label maps that could be read."""
     absent = [name for i, name in enumerate(dataset.class_names) if not histogram[i]]
-    if absent:
-        rule = f"every class occurs in some label map, not so {shown(absent, 5)}"
-        remedy = "correct the class list"
-        if histogram[IGNORE_INDEX]:
-            remedy += f"; if {IGNORE_INDEX} is a class and not void, give the option colours"
-        findings.append(Finding("warning", str(folder), rule, remedy))
-    return findings
+    if not absent or not histogram.any():
+        return []
+    rule = f"every class occurs in some label map, not so {shown(absent, 5)}"
+    remedy = "correct the class list"
+    if published:
+        remedy = "complete the set, for such a class has no score"
+    elif histogram[IGNORE_INDEX]:
+        remedy += f"; if {IGNORE_INDEX} is a class and not void, give the option colours"
+    return [Finding("warning", str(folder), rule, remedy)]
 
 
 def _splits(dataset: PairedFiles, folder: Path, published: bool) -> list[Finding]:

@@ -59,7 +59,9 @@ def facts(dataset: PairedFiles, looks: Sequence[Look]) -> list[str]:
         ]
     several = [len(pair.parts) for pair in dataset.pairs if pair.parts]
     if several:
-        sentences.append(f"files of a label map: {min(several)} to {max(several)}")
+        least, most = min(several), max(several)
+        spread = f"{least}" if least == most else f"{least} to {most}"
+        sentences.append(f"files of a label map: {spread}")
     sentences += _unlisted(dataset.pairs, {*dataset.lists})
     return sentences + dataset.facts()
 
