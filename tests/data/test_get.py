@@ -59,7 +59,7 @@ def published(monkeypatch, tmp_path: Path):
 
         def publish(name: str) -> None:
             home = tmp_path / f"original-{name}"
-            write_fixture(name, home / FOLDERS.get(name, ""), 8)
+            write_fixture(name, home / FOLDERS.get(name, ""), 4)
             apart = {home / archive.into for archive in SOURCES[name].archives}
             archives = []
             for archive in SOURCES[name].archives:
@@ -177,6 +177,23 @@ def test_a_wrong_file_placed_by_hand_is_refused(published, tmp_path: Path) -> No
     with pytest.raises(DataError, match=r"gtFine.*has sha256:\w+, this one sha256:.*again"):
         get_dataset("cityscapes", tmp_path / "data")
     assert (downloads / "gtFine_trainvaltest.zip").exists()
+
+
+def test_a_damaged_file_placed_by_hand_may_be_replaced(published, tmp_path: Path) -> None:
+    published.publish("celebamask_hq")
+    source = getting.SOURCES["celebamask_hq"]
+    archive = replace(source.archives[0], digest=None, size=None)
+    getting.SOURCES["celebamask_hq"] = replace(source, archives=(archive,))
+    whole = published.files[f"/{archive.file}"]
+    placed = tmp_path / "data" / getting.DOWNLOADS / archive.file
+    placed.parent.mkdir(parents=True)
+    placed.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="the archive is damaged"):
+        get_dataset("celebamask_hq", tmp_path / "data")
+    placed.write_bytes(whole)
+    assert get_dataset("celebamask_hq", tmp_path / "data")
+    note = json.loads(placed.with_name(f"{placed.name}.json").read_text())
+    assert note["sha256"] == hashlib.sha256(whole).hexdigest()
 
 
 def test_one_process_gets_at_a_time(published, tmp_path: Path) -> None:

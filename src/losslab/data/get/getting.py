@@ -147,6 +147,9 @@ def fetch(archive: Archive, downloads: Path, tell: Tell = print) -> Path:
     digest = archive.digest or _remembered(path)
     if path.exists():
         got = digest if digest is None else _measured(path, digest)
+        if got != digest and archive.digest is None and not archive.urls:
+            _note(path).unlink()  # a person has put another file there
+            got = digest
         if got == digest:
             _record(archive, path, "placed by hand", tell)
             return path
