@@ -139,7 +139,7 @@ def test_both_routes_assert_their_own_counts(written, copies):
     for root, route in ((written, "mat"), (copies, "png")):
         rules = [finding.rule for finding in check_dataset("pascal_context", root)]
         for split, count in COUNTS[route].items():
-            assert f"the full set has {count} pictures in {split}, this one 4" in rules
+            assert f"the full set has {count} pictures in {split}.txt, this one 4" in rules
     assert COUNTS == {"mat": {"train": 4998, "val": 5105}, "png": {"train": 4996, "val": 5104}}
 
 

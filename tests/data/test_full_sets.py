@@ -50,7 +50,7 @@ def test_full_voc_opens_and_one_picture_less_is_refused(tmp_path, name, place, t
     assert [data.splits.count(split) for split in ("train", "val")] == [train, val]
     write_lists(home / "ImageSets/Segmentation", val=ids_of(val - 1, start=train))
     with pytest.raises(
-        FileProblem, match=f"full set has {val} pictures in val, this one {val - 1}"
+        FileProblem, match=f"full set has {val} pictures in val.txt, this one {val - 1}"
     ):
         open_dataset(name, tmp_path)
 

@@ -79,10 +79,12 @@ def test_files_are_found_from_the_data_root_its_folders_and_the_set_itself(fixtu
 @pytest.mark.parametrize("name", YEARS)
 def test_counts_of_the_full_set_are_asserted(fixtures, name):
     train, val = YEARS[name]
-    with pytest.raises(FileProblem, match=f"the full set has {train} pictures in train, this one"):
+    with pytest.raises(
+        FileProblem, match=f"the full set has {train} pictures in train.txt, this one"
+    ):
         open_dataset(name, fixtures[name])
     rules = [finding.rule for finding in check_dataset(name, fixtures[name])]
-    assert f"the full set has {val} pictures in val, this one 4" in rules
+    assert f"the full set has {val} pictures in val.txt, this one 4" in rules
 
 
 def test_colours_are_those_of_the_files_own_palette(fixtures):

@@ -10,15 +10,15 @@ from jaxtyping import UInt8
 from pydantic.dataclasses import dataclass
 
 from losslab.constants import IGNORE_INDEX
-from losslab.data.listed import listed_pairs, read_lists, stock
+from losslab.data.listed import listed_pairs, stock
 from losslab.data.lists import read_lines
 from losslab.data.matfiles import read_mat
 from losslab.data.pairs import Pair, PairedFiles, default_colours
 from losslab.data.pictures import read_indices, shown
 from losslab.data.problems import FileProblem, Report, refuse
-from losslab.data.published import STRICT, PublishedOptions, check_disjoint
+from losslab.data.published import STRICT, PublishedOptions
 from losslab.data.voc import CLASSES as VOC_CLASSES
-from losslab.data.voc import LIST, voc_home
+from losslab.data.voc import voc_home, voc_lists
 
 CLASSES = (
     *VOC_CLASSES,
@@ -100,8 +100,7 @@ class PascalContext(PairedFiles):
                 "VOC2010/SegmentationClassContext/ is here",
                 "put one of them there, or check the data root",
             )
-        lists = read_lists(folder, COUNTS[route], report, partial=options.partial, **LIST)
-        check_disjoint(lists, folder, report)
+        lists = voc_lists(folder, COUNTS[route], report, partial=options.partial)
         images = stock(voc / "JPEGImages", ".jpg", report)
         pairs = [
             pair

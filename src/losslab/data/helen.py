@@ -11,18 +11,12 @@ from jaxtyping import UInt8
 from pydantic.dataclasses import dataclass
 
 from losslab.data.base import SPLITS
-from losslab.data.lists import read_ids
+from losslab.data.listed import read_lists
 from losslab.data.pairs import Pair, PairedFiles, all_there, default_colours
 from losslab.data.pictures import read_grey
 from losslab.data.portions import in_portions
 from losslab.data.problems import FileProblem, Report, refuse
-from losslab.data.published import (
-    STRICT,
-    PublishedOptions,
-    check_counts,
-    check_disjoint,
-    find_home,
-)
+from losslab.data.published import STRICT, PublishedOptions, find_home
 
 CLASSES = (
     "background",
@@ -99,19 +93,15 @@ class Helen(PairedFiles):
     def open(cls, root: Path, options: HelenOptions, report: Report = refuse) -> "Helen":
         what = "Smith's SmithCVPR2013_dataset_resized"
         home = find_home(root, PLACES, LISTS["train"], what)
-        listed = {
-            split: read_ids(
-                home / file,
-                report,
-                pattern=r"\d+\s*,\s*(?P<id>\S+)",
-                form="a number, a comma and an id, such as '1 , 100032540_1'",
-            )
-            for split, file in LISTS.items()
-        }
-        check_disjoint(listed, home, report)
-        if not options.partial:
-            found = {LISTS[split]: len(ids) for split, ids in listed.items()}
-            check_counts(found, {LISTS[s]: count for s, count in COUNTS.items()}, home, report)
+        listed = read_lists(
+            home,
+            COUNTS,
+            report,
+            pattern=r"\d+\s*,\s*(?P<id>\S+)",
+            form="a number, a comma and an id, such as '1 , 100032540_1'",
+            partial=options.partial,
+            files=LISTS,
+        )
         splits: dict[str, str | None] = {o: split for split in SPLITS for o in listed[split]}
         if options.division == "semeda2020":
             splits = {o: "train" if split == "train" else "test" for o, split in splits.items()}

@@ -10,19 +10,12 @@ from jaxtyping import UInt8
 from pydantic.dataclasses import dataclass
 
 from losslab.data.base import SPLITS
-from losslab.data.lists import read_ids
+from losslab.data.listed import read_lists
 from losslab.data.pairs import Pair, PairedFiles, all_there, files_in
 from losslab.data.pictures import read_colours, shown
 from losslab.data.portions import in_portions
 from losslab.data.problems import Report, refuse
-from losslab.data.published import (
-    STRICT,
-    PublishedOptions,
-    check_counts,
-    check_disjoint,
-    check_shape,
-    find_home,
-)
+from losslab.data.published import STRICT, PublishedOptions, check_shape, find_home
 
 CLASSES = {"background": (0, 0, 255), "skin": (0, 255, 0), "hair": (255, 0, 0)}
 """Colours in the PPM files."""
@@ -68,20 +61,16 @@ class LFWParts(PairedFiles):
     @classmethod
     def open(cls, root: Path, options: LFWOptions, report: Report = refuse) -> "LFWParts":
         home = find_home(root, ("lfw_parts", "lfw", "LFW", "."), LABELS, "LFW Part Labels")
-        listed = {
-            split: read_ids(
-                home / file,
-                report,
-                pattern=r"(?P<name>\S+)\s+(?P<number>\d+)",
-                form="a name and a number, such as 'Aaron_Peirsol 1'",
-                named=lambda match: f"{match['name']}_{int(match['number']):04d}",
-            )
-            for split, file in LISTS.items()
-        }
-        check_disjoint(listed, home, report)
-        if not options.partial:
-            found = {LISTS[split]: len(ids) for split, ids in listed.items()}
-            check_counts(found, {LISTS[s]: count for s, count in COUNTS.items()}, home, report)
+        listed = read_lists(
+            home,
+            COUNTS,
+            report,
+            pattern=r"(?P<name>\S+)\s+(?P<number>\d+)",
+            form="a name and a number, such as 'Aaron_Peirsol 1'",
+            named=lambda match: f"{match['name']}_{int(match['number']):04d}",
+            partial=options.partial,
+            files=LISTS,
+        )
         splits = {one: split for split in SPLITS for one in listed[split]}
         if options.division != "official":
             splits = in_portions([*splits], PORTIONS[options.division], sum(COUNTS.values()))

@@ -1,13 +1,14 @@
 """Pictures and label maps that official lists name, found in their folders."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from losslab.data.lists import read_ids
+from losslab.data.lists import own_id, read_ids
 from losslab.data.pairs import Pair, files_in, need_folder
 from losslab.data.problems import FileProblem, Report
-from losslab.data.published import check_counts
+from losslab.data.published import check_counts, check_disjoint
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,23 @@ def read_lists(
     pattern: str,
     form: str,
     partial: bool,
+    named: Callable[[re.Match[str]], str] = own_id,
+    files: Mapping[str, str] | None = None,
 ) -> dict[str, list[str]]:
-    """The ids of `<name>.txt` for each name in `counts`, sorted; their number is asserted unless
-    `partial`.
+    """The ids of each list in `counts`, sorted: of `<name>.txt`, or of the file that `files` has
+    for the name. How a line is read is for `read_ids`.
+
+    That no picture is in two lists is asserted, and, unless `partial`, how many there are.
     """
+    paths = {name: folder / (files[name] if files else f"{name}.txt") for name in counts}
     lists = {
-        name: sorted(read_ids(folder / f"{name}.txt", report, pattern=pattern, form=form))
-        for name in counts
+        name: sorted(read_ids(path, report, pattern=pattern, form=form, named=named))
+        for name, path in paths.items()
     }
+    check_disjoint(lists, folder, report)
     if not partial:
-        check_counts({name: len(ids) for name, ids in lists.items()}, counts, folder, report)
+        found = {paths[name].name: len(ids) for name, ids in lists.items()}
+        check_counts(found, {paths[n].name: count for n, count in counts.items()}, folder, report)
     return lists
 
 

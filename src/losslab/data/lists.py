@@ -28,7 +28,8 @@ def leads_elsewhere(name: str) -> bool:
     return bool(place.drive or place.root) or ".." in place.parts
 
 
-def _named(match: re.Match[str]) -> str:
+def own_id(match: re.Match[str]) -> str:
+    """The id of a line of a list: the group "id" of its match, or the whole line."""
     return match.groupdict().get("id", match[0])
 
 
@@ -38,13 +39,13 @@ def read_ids(
     *,
     pattern: str,
     form: str,
-    named: Callable[[re.Match[str]], str] = _named,
+    named: Callable[[re.Match[str]], str] = own_id,
 ) -> list[str]:
     """The ids of an official list, in its order, each once.
 
-    Every line must match `pattern` whole; `named` makes the id of the match: its group "id", or the
-    line. `form` says in words what a line looks like. A line of another form, one that names a
-    place outside the set and one that repeats an id are told to `report` and left out.
+    Every line must match `pattern` whole; `named` makes the id of the match. `form` says in words
+    what a line looks like. A line of another form, one that names a place outside the set and one
+    that repeats an id are told to `report` and left out.
     """
     found: dict[str, None] = {}
     for line in read_lines(path, "restore the official list"):

@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import UInt8
 
 from losslab.constants import IGNORE_INDEX
-from losslab.data.listed import listed_pairs, read_lists, stock
+from losslab.data.listed import listed_pairs, stock
 from losslab.data.matfiles import read_mat
 from losslab.data.pairs import Pair, PairedFiles, default_colours
 from losslab.data.pictures import read_indices
 from losslab.data.problems import FileProblem, Report, refuse
-from losslab.data.published import PublishedOptions, check_counts, check_disjoint
-from losslab.data.voc import CLASSES, LIST, Voc2012, read_voc_label, voc_home
+from losslab.data.published import PublishedOptions, check_counts
+from losslab.data.voc import CLASSES, Voc2012, read_voc_label, voc_home, voc_lists
 
 COUNTS = {"train": 8498, "val": 2857}
 """Pictures in SBD's own lists."""
@@ -48,8 +48,7 @@ class VocAug(PairedFiles):
     def open(cls, root: Path, options: PublishedOptions, report: Report = refuse) -> "VocAug":
         voc = voc_home(root, Voc2012.year, "SegmentationClass")
         folder, partial = voc / "ImageSets" / "Segmentation", options.partial
-        lists = read_lists(folder, Voc2012.counts, report, partial=partial, **LIST)
-        check_disjoint(lists, folder, report)
+        lists = voc_lists(folder, Voc2012.counts, report, partial=partial)
         pictures = stock(voc / "JPEGImages", ".jpg", report)
         own = stock(voc / "SegmentationClass", ".png", report)
         sbd = next((root / place for place in PLACES if (root / place / "cls").is_dir()), None)
@@ -97,8 +96,7 @@ class VocAug(PairedFiles):
 
 
 def _listed(home: Path, partial: bool, report: Report) -> set[str]:
-    lists = read_lists(home, COUNTS, report, partial=partial, **LIST)
-    check_disjoint(lists, home, report)
+    lists = voc_lists(home, COUNTS, report, partial=partial)
     return {one for ids in lists.values() for one in ids}
 
 

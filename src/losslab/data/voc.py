@@ -3,6 +3,7 @@ background.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -15,7 +16,7 @@ from losslab.data.listed import listed_pairs, read_lists, stock
 from losslab.data.pairs import Pair, PairedFiles, default_colours
 from losslab.data.pictures import read_indices, read_palette
 from losslab.data.problems import FileProblem, Report, refuse
-from losslab.data.published import STRICT, PublishedOptions, check_disjoint, find_home
+from losslab.data.published import STRICT, PublishedOptions, find_home
 
 CLASSES = (
     "background",
@@ -40,8 +41,6 @@ CLASSES = (
     "train",
     "tvmonitor",
 )
-LIST = {"pattern": r"\d{4}_\d{6}", "form": "one id such as 2007_000032"}
-"""What a line of a list of pictures looks like."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -75,8 +74,7 @@ class Voc(PairedFiles):
     def open(cls, root: Path, options: VocOptions, report: Report = refuse) -> "Voc":
         home = voc_home(root, cls.year, "SegmentationClass")
         folder, partial = home / "ImageSets" / "Segmentation", options.partial
-        lists = read_lists(folder, cls.counts, report, partial=partial, **LIST)
-        check_disjoint(lists, folder, report)
+        lists = voc_lists(folder, cls.counts, report, partial=partial)
         if options.division == "rahman2016":
             lists = rahman2016(lists)
         images = stock(home / "JPEGImages", ".jpg", report)
@@ -129,6 +127,20 @@ def voc_home(root: Path, year: int, mark: str) -> Path:
         rule = f"the set of {year} is in a folder VOC{year}, not {home.name}"
         raise FileProblem(home, rule, "check the data root")
     return home
+
+
+def voc_lists(
+    folder: Path, counts: Mapping[str, int], report: Report, *, partial: bool
+) -> dict[str, list[str]]:
+    """Lists of ids, such as those of VOC and of the sets that label its pictures: `read_lists`."""
+    return read_lists(
+        folder,
+        counts,
+        report,
+        pattern=r"\d{4}_\d{6}",
+        form="one id such as 2007_000032",
+        partial=partial,
+    )
 
 
 def rahman2016(lists: dict[str, list[str]]) -> dict[str, list[str]]:
