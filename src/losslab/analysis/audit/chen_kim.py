@@ -1,6 +1,7 @@
 """The tables of Kim et al. 2019 and Chen et al. 2020, recomputed."""
 
 import math
+from typing import cast
 
 import pandas as pd
 
@@ -25,7 +26,7 @@ def audit_kim(table: pd.DataFrame) -> pd.DataFrame:
     scores["loss"] = scores["loss"].where(~scores["loss"].str.contains("levelset"), "levelset")
     first = scores[scores["table"] == "1"]
     values = wide(first, ["model", "variant"])
-    alone = values.xs("", level="variant")
+    alone = cast(pd.DataFrame, values.xs("", level="variant"))
     gain = alone["levelset"] - alone["ce"]
     exceeds = cell(alone, "fcn32s", "levelset") - cell(alone, "fcn8s", "ce")
     rows = [
