@@ -15,6 +15,8 @@ from PIL import Image
 
 from losslab.data import open_dataset
 from losslab.data.check import check_dataset
+from losslab.data.fixtures import write_fixture
+from losslab.data.problems import FileProblem
 from tests.data import spoil
 
 LFW = {
@@ -213,6 +215,27 @@ def test_damage_is_refused_with_set_file_rule_and_remedy(copy_of, case):
         assert found.file in (root / places["picture"], root / places["label"])
     elif named != [None]:
         assert found.file == root / places[(named or [place])[0]]
+
+
+PAINTED = {
+    "colour that is no class": (at_a_corner((1, 2, 4)), r"colour table, not so \(1, 2, 4\)"),
+    "grey": (spoil.in_mode("L"), "every colour of a label map is in the colour table"),
+    "16 bits": (grey_of_16_bits, "a painted label map has 8 bits a channel"),
+    "cut short": (spoil.cut, UNREADABLE),
+}
+
+
+@pytest.mark.parametrize("what", PAINTED)
+def test_damaged_paintings_of_a_folder_are_refused(tmp_path, what):
+    damage, rule = PAINTED[what]
+    options = {"classes": ["ground", "thing"], "colours": [[1, 2, 3], [200, 0, 0]]}
+    write_fixture("folder", tmp_path / "data", 4, options)
+    label = tmp_path / "data" / FOLDER["label"]
+    damage(label)
+    data = open_dataset("folder", tmp_path / "data", split="train", **options)
+    with pytest.raises(FileProblem, match=rule) as caught:
+        data[0]
+    assert (caught.value.file, caught.value.dataset) == (label, "folder")
 
 
 def appled(root):

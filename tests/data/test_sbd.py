@@ -148,6 +148,8 @@ DAMAGE = {
     "three axes": (_resaved(lambda v: _as_sbd(v[..., None].repeat(2, 2))), "is a matrix of whole"),
     "class that is none": (_resaved(lambda v: _as_sbd(v | 32)), "0..20, this one holds 32..52"),
     "another size": (_resaved(lambda v: _as_sbd(v[:-1])), "has its picture's size, this one is"),
+    "folder": (spoil.folder_instead, "cannot be read as a MAT-file"),
+    "linked from outside": (spoil.linked_outside, "this one links to .*elsewhere"),
     "gone": (Path.unlink, "an official list names it and the file does not exist"),
 }
 
