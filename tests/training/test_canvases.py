@@ -1,6 +1,7 @@
 """Pictures that do not fill their canvases are scored and shown as if there were no canvas."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import nn
 
 from losslab.data import CachedSplit, RunData
 from losslab.data.fitting import fitted
-from losslab.training.evaluate import evaluate, write_samples
+from losslab.training.evaluate import batch_at_test, evaluate, write_samples
 from losslab.training.pictures import Pictures
 
 SHAPES = ((60, 90), (60, 90), (130, 80))
@@ -98,3 +99,11 @@ def test_samples_show_the_picture_without_its_canvas(tmp_path: Path) -> None:
         for layer in ("image", "label", "prediction", "entropy"):
             with Image.open(tmp_path / f"{name}_{layer}.png") as picture:
                 assert picture.size == shape[::-1]
+
+
+@pytest.mark.parametrize(("batch_size", "at_once"), [(1, 1), (4, 1), (16, 3), (100, 24)])
+def test_a_batch_of_larger_test_pictures_has_no_more_pixels(batch_size: int, at_once: int) -> None:
+    small, large = run_data(None), run_data("keep")  # 60 x 90 and 160 x 140 pixels
+    assert batch_at_test(batch_size, replace(small, test=large.test)) == at_once
+    assert batch_at_test(batch_size, replace(large, test=small.test)) == batch_size
+    assert batch_at_test(batch_size, small) == batch_size

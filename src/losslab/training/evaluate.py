@@ -51,6 +51,14 @@ def predictions(
         yield slice(group[0], group[-1] + 1), labels, logits.float()
 
 
+def batch_at_test(batch_size: int, data: RunData) -> int:
+    """Test pictures that are predicted at once: fewer than the `batch_size` of training where their
+    canvas is larger, so that a batch has no more pixels.
+    """
+    trained, tested = (split.labels[0].size for split in (data.train, data.test))
+    return max(1, min(batch_size, batch_size * trained // tested))
+
+
 def in_order(count: int, batch_size: int) -> list[list[int]]:
     """The indices 0 to `count` - 1 in groups of `batch_size`; the last may be smaller."""
     return [

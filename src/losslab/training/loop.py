@@ -33,7 +33,7 @@ from losslab.training.device import (
     pin_allocator,
 )
 from losslab.training.edges import edge_net_for
-from losslab.training.evaluate import evaluate, write_samples
+from losslab.training.evaluate import batch_at_test, evaluate, write_samples
 from losslab.training.label_maps import LabelMaps
 from losslab.training.optimizers import build_optimizer, build_schedule
 from losslab.training.pictures import Pictures, fit
@@ -280,7 +280,7 @@ def train(
             pictures["test"],
             data,
             precision=spec.precision,
-            batch_size=batch_size,
+            batch_size=batch_at_test(batch_size, data),
             check=stop_without_saving,
         )
         write_atomically(run_dir / "counts.parquet", tested.counts.to_parquet)
