@@ -229,7 +229,9 @@ def list_command() -> None:
     }
     for kind, names in kinds.items():
         typer.echo(f"{kind + ':':15s} {', '.join(names)}")
-    typer.echo(f"{'encoders:':15s} any of segmentation-models-pytorch, or tu-NAME for timm's NAME")
+    for name, network in MODELS.items():
+        encoders = ", ".join(network.encoders or ("any of smp", "tu-NAME for timm's NAME"))
+        typer.echo(f"{f'encoders of {name}:':34s} {encoders}")
 
 
 def main() -> None:

@@ -2,7 +2,8 @@
 
 They depend on the labels alone, so training makes them once and keeps them where it can. Distances
 are between pixel centres. What lies beyond the image's border is unknown and ends no object; void
-(255) is outside every class.
+(255) is outside every class, that around a picture which does not fill its canvas or crop too, so
+there objects end at the picture's border.
 """
 
 from collections.abc import Callable, Iterator
