@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from losslab.data import SplitOptions, open_dataset, prepare
+from losslab.data.celebamask import CelebAMaskHQ
 from losslab.data.check import check_dataset
 from losslab.data.fixtures import write_fixture
 from losslab.errors import DataError
@@ -166,31 +167,11 @@ def test_impossible_fixtures_are_named(tmp_path, name, count, message):
         write_fixture(name, tmp_path, count)
 
 
-FACES = [
-    "background",
-    "skin",
-    "nose",
-    "eye_g",
-    "l_eye",
-    "r_eye",
-    "l_brow",
-    "r_brow",
-    "l_ear",
-    "r_ear",
-    "mouth",
-    "u_lip",
-    "l_lip",
-    "hair",
-    "hat",
-    "ear_r",
-    "neck_l",
-    "neck",
-    "cloth",
-]
+FACES = CelebAMaskHQ.static_classes
 
 
 def test_real_faces_open_as_a_folder_and_as_binary_tasks(shared_data):
-    options = {"name": "faces", "classes": tuple(FACES)}
+    options = {"name": "faces", "classes": FACES}
     data = open_dataset("folder", shared_data, split="all", **options)
     face = open_dataset("folder", shared_data, split="all", task="not background", **options)
     assert (len(data), data.num_classes, face.num_classes) == (1000, 19, 1)

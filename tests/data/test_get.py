@@ -15,7 +15,7 @@ from filelock import FileLock
 from losslab import cli
 from losslab.data import DATASETS, open_dataset
 from losslab.data.fixtures import WRITERS, write_fixture
-from losslab.data.get import SOURCES, get_dataset, getting, transfer
+from losslab.data.get import SOURCES, Archive, get_dataset, getting, transfer
 from losslab.errors import DataError
 from tests.data.loopback import serving
 
@@ -84,6 +84,14 @@ def published(monkeypatch, tmp_path: Path):
 
         server.publish = publish
         yield server
+
+
+def without_digest(name: str) -> Archive:
+    """The one archive of a published set, from now on as if nobody knew its digest."""
+    source = getting.SOURCES[name]
+    archive = replace(source.archives[0], digest=None, size=None)
+    getting.SOURCES[name] = replace(source, archives=(archive,))
+    return archive
 
 
 def test_every_published_data_set_has_a_source() -> None:
@@ -158,9 +166,7 @@ def test_an_unpacking_that_was_stopped_fetches_nothing_again(
 
 def test_a_damaged_archive_without_a_digest_is_fetched_anew(published, tmp_path: Path) -> None:
     published.publish("camvid")
-    source = getting.SOURCES["camvid"]
-    archive = replace(source.archives[0], digest=None, size=None)
-    getting.SOURCES["camvid"] = replace(source, archives=(archive,))
+    archive = without_digest("camvid")
     whole = published.files[f"/{archive.file}"]
     published.files[f"/{archive.file}"] = whole[: len(whole) // 2]
     with pytest.raises(DataError, match=r"^camvid: .*zip: the archive is damaged"):
@@ -181,9 +187,7 @@ def test_a_wrong_file_placed_by_hand_is_refused(published, tmp_path: Path) -> No
 
 def test_a_damaged_file_placed_by_hand_may_be_replaced(published, tmp_path: Path) -> None:
     published.publish("celebamask_hq")
-    source = getting.SOURCES["celebamask_hq"]
-    archive = replace(source.archives[0], digest=None, size=None)
-    getting.SOURCES["celebamask_hq"] = replace(source, archives=(archive,))
+    archive = without_digest("celebamask_hq")
     whole = published.files[f"/{archive.file}"]
     placed = tmp_path / "data" / getting.DOWNLOADS / archive.file
     placed.parent.mkdir(parents=True)
