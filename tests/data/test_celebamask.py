@@ -178,3 +178,10 @@ def test_label_maps_need_not_be_512_wide_in_a_partial_set(copy_of):
     assert opened(root)[0][0].shape == (256, 256, 3)
     Image.open(image).resize((256, 256)).save(image)
     assert opened(root)[0][0].shape == (256, 256, 3)
+
+
+def test_folders_that_are_no_number_are_left_out(copy_of):
+    root = copy_of("celebamask_hq", 4)
+    for name in ("notes", "\N{SUPERSCRIPT TWO}"):
+        (root / "CelebAMask-HQ-mask-anno" / name).mkdir()
+    assert len(open_dataset("celebamask_hq", root, split="all", partial=True)) == 4

@@ -205,7 +205,7 @@ def _images(folder: Path, report: Report) -> dict[int, Path]:
 def _masks(home: Path, report: Report) -> dict[int, dict[str, Path]]:
     """The masks by number and part. One listing a folder: there are some 390,000 files."""
     found: dict[int, dict[str, Path]] = {}
-    for folder in sorted(path for path in home.iterdir() if path.name.isdigit()):
+    for folder in sorted(path for path in home.iterdir() if path.name.isdecimal()):
         for path in files_in(folder, (".png",), report):
             number, _, part = path.stem.partition("_")
             if len(number) != 5 or not number.isdecimal() or part not in PARTS:
