@@ -50,9 +50,9 @@ def test_the_pairs_are_as_many_as_the_papers_print(gains: pd.DataFrame) -> None:
     assert count["vanbeers2018"].to_dict() == {"faces, settings": 16}
     assert count["kim2019"].to_dict() == {"settings": 13}
     assert count["rahman2016"].to_dict() == {
-        "camvid classes": 10,
-        "voc2010 classes": 6,
-        "voc2011 classes": 20,
+        "camvid categories": 10,
+        "voc2010 categories": 6,
+        "voc2011 categories": 20,
     }
     assert count["gul2023", "cityscapes settings"] == 7 * 5
     assert count["gul2023", "celebamask_hq folds"] == 5 * 5
@@ -62,7 +62,7 @@ def test_the_pairs_are_as_many_as_the_papers_print(gains: pd.DataFrame) -> None:
 def test_a_gain_is_that_of_the_printed_cells(gains: pd.DataFrame) -> None:
     (row,) = gains.query("paper == 'kim2019' and model == 'fcn32s'").to_dict("records")
     assert (row["baseline_value"], row["value"]) == pytest.approx((0.651, 0.689))
-    sheep = gains.query("comparison == 'voc2011 classes' and `class` == 'sheep'")
+    sheep = gains.query("comparison == 'voc2011 categories' and `class` == 'sheep'")
     assert sheep["gain"].item() == pytest.approx(0.0654)
 
 
@@ -99,8 +99,8 @@ def test_sparsity_is_joined_by_class_and_data_set(gains: pd.DataFrame) -> None:
     first = rows.query("dataset == 'voc2010' and `class` == 'aeroplane'")
     assert first["ratio"].to_list() == [152]
     table = g.associations(rows, "ratio").set_index("comparison")
-    assert table.loc["voc2011 classes", "rho"] == pytest.approx(0.436, abs=5e-4)
-    assert table.loc["voc2011 classes", "p"] == pytest.approx(0.0546, abs=5e-5)
+    assert table.loc["voc2011 categories", "rho"] == pytest.approx(0.436, abs=5e-4)
+    assert table.loc["voc2011 categories", "p"] == pytest.approx(0.0546, abs=5e-5)
 
 
 def test_gain_against_baseline_comes_with_the_coupling_free_one() -> None:

@@ -22,7 +22,7 @@ PROPOSED = {
 _CHEN_SETTINGS = ("4", "5", "7", "8")
 
 COMPARISONS = {
-    **{("rahman2016", table): ("{dataset} classes", "iou") for table in ("1", "3", "4")},
+    **{("rahman2016", table): ("{dataset} categories", "iou") for table in ("1", "3", "4")},
     **{("vanbeers2018", f"4.{n}"): ("faces, settings", "iou") for n in range(1, 5)},
     **{("kim2019", table): ("settings", "iou") for table in ("1", "2", "3")},
     ("chen2020", "1"): ("{dataset} weightings", "iou"),
@@ -35,6 +35,7 @@ COMPARISONS = {
 """By paper and table the comparison that its rows belong to, and the paper's main score."""
 
 NOT_INDEPENDENT = {
+    "categories": "a network a category, one run each, on the same pictures",
     "classes": "classes of one trained network, on one test set",
     "weightings": "weightings of one loss, all against one baseline run",
     "folds": "folds share most of their training pictures",
@@ -70,7 +71,7 @@ def paired_gains(table: pd.DataFrame | None = None) -> pd.DataFrame:
         parts.append(rows.assign(comparison=names, proposed=label, ours=ours))
     every = pd.concat(parts, ignore_index=True)
     every["value"] = every["value"] / np.where(every["unit"] == "percent", 100, 1)
-    by_class = every["comparison"].str.endswith(("classes", "parts"))
+    by_class = every["comparison"].str.endswith(("categories", "classes", "parts"))
     every = every[~(by_class & every["class"].isin(_POOLED))]
     # Scores after a CRF, and those quoted from elsewhere, find no partner.
     ours = every.loc[every["ours"], [*KEYS, "table", "proposed", "loss", "value"]]
