@@ -74,3 +74,15 @@ def test_convergence_is_read_with_its_censored_runs() -> None:
     assert "sooner in every setting than cross-entropy (Cityscapes)." in text
     assert "sooner beyond chance than 0 of 1" in text
     assert "every setting" not in sentences.read_convergence(table.assign(sooner=6))
+
+
+def test_a_median_beyond_the_last_epoch_is_shown_as_such() -> None:
+    row = {"dataset": "cityscapes", "loss": "ce", "runs": 7, "reached": 2, "median": float("nan")}
+    row |= {"sooner": 4, "later": 2, "undecided": 1, "p": 0.6875, "p_holm": 1.0}
+    alone = {"loss": "distance", "sooner": 0, "later": 0, "undecided": 7, "median": 15.0}
+    nothing = {"p": float("nan"), "p_holm": float("nan")}
+    table = sentences.show_convergence(pd.DataFrame([row, row | alone | nothing]))
+    assert table["data set"].to_list() == ["Cityscapes"] * 2
+    assert table["median epoch"].to_list() == [">60", "15"]
+    assert table["distance sooner"].to_list() == ["4", "–"]
+    assert table["p, Holm"].to_list() == ["1.000", "–"]

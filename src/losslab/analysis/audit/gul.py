@@ -14,6 +14,7 @@ from losslab.analysis.audit.findings import (
     of,
     wide,
 )
+from losslab.analysis.audit.names import loss_name
 from losslab.losses.presets import PRESETS
 
 SIX = ("4.1", "4.2", "4.3", "4.4", "4.5", "4.6")
@@ -72,7 +73,7 @@ def _wins(table: pd.DataFrame, scores: pd.DataFrame) -> Rows:
     note = "4.1-4.6 and 4.12: the seven experiments are six settings and a second seed of one"
     rows = [_count("4.7", "cells that its seven tables give", agree, note=note)]
     for key in agree.index[~agree]:
-        claim = " ".join((key[0], key[2].replace("_", " ", 1), key[1]))
+        claim = " ".join((key[0], key[2].replace("_", " ", 1), loss_name(key[1])))
         rows.append(_row("4.7", claim, f"{printed[key]:.0f}", float(wins[key])))
     return rows
 
@@ -101,7 +102,7 @@ def _text(scores: pd.DataFrame) -> Rows:
     streets = lead.loc["cityscapes"].unstack("loss")
     firsts = streets.idxmax(axis=1).value_counts()
     for loss, printed in ((OURS, "4"), (_IOU, "1"), (_DICE, "1"), ("ce", "1")):
-        claim = f"Cityscapes: times that {loss} is first"
+        claim = f"Cityscapes: times that {loss_name(loss)} is first"
         rows.append(_row("4.1-4.6, 4.12", claim, printed, float(firsts.get(loss, 0))))
     for number, printed, other in (
         *(("4.2", "0.0155", None), ("4.3", "0.129", None), ("4.6", "0.029", _DICE)),
@@ -109,7 +110,7 @@ def _text(scores: pd.DataFrame) -> Rows:
     ):
         rest = streets.loc[number].drop(OURS)
         gap = float((rest.max() if other is None else rest[other]) - streets.loc[number, OURS])
-        claim = f"Cityscapes: distance under {other or 'the best'}"
+        claim = f"Cityscapes: distance under {loss_name(other) if other else 'the best'}"
         rows.append(_row(number, claim, printed, gap))
     share = scores["superiority"].dropna().xs("cityscapes", level="dataset").unstack("loss")
     other = share.index[share.idxmax(axis=1) != OURS]
@@ -134,7 +135,7 @@ def _folds(table: pd.DataFrame) -> Rows:
     )
     second = means["boundary_iou"].drop(OURS)
     rows.append(_row("4.11", "second-highest mean boundary IoU", "0.7401", second.max()) | {
-        "note": f"that of {second.idxmax()}; the text says IoU"})  # fmt: skip
+        "note": f"that of {loss_name(str(second.idxmax()))}; the text says IoU"})  # fmt: skip
     for metric in ("iou", "dice"):
         place = float(means[metric].rank(ascending=False)[OURS])
         rows.append(_row("4.11", f"rank of distance by mean {metric}", "2", place))
@@ -156,6 +157,6 @@ def _epochs(table: pd.DataFrame) -> Rows:
         missing = int(epochs.isna().to_numpy().sum())
         note = f"{missing} of {epochs.size} never get there in 60 epochs: censored, not missing"
         for loss, text in ((OURS, printed), second):
-            claim = f"settings of 7 in which {loss} converges first"
+            claim = f"settings of 7 in which {loss_name(loss)} converges first"
             rows.append(_row(number, claim, text, float(first[loss]), note=note))
     return rows

@@ -2,9 +2,11 @@
 
 import pandas as pd
 
+from losslab.analysis.audit.censored import EPOCHS
 from losslab.analysis.audit.findings import VERDICTS
 from losslab.analysis.audit.names import comparison_name, loss_name, paper_name
 from losslab.analysis.claims import ALPHA, p_text, points
+from losslab.analysis.scores import METRICS
 
 
 def read_verdicts(found: pd.DataFrame) -> str:
@@ -36,7 +38,7 @@ def show_gains(summary: pd.DataFrame) -> pd.DataFrame:
     rows = summary
     table = pd.DataFrame({"paper": [paper_name(paper) for paper in rows["paper"]]})
     table["comparison"] = [comparison_name(name) for name in rows["comparison"]]
-    table["score"] = rows["metric"].to_numpy()
+    table["score"] = [METRICS[metric] for metric in rows["metric"]]
     table["over"] = [loss_name(loss) for loss in rows["baseline"]]
     pairs = zip(rows["better"], rows["n"], strict=True)
     table["pairs that gain"] = [f"{better} of {n}" for better, n in pairs]
@@ -121,6 +123,22 @@ def read_convergence(table: pd.DataFrame) -> str:
         f"{text} By the sign test over settings, Holm-corrected within a data set, it is sooner "
         f"beyond chance than {sure} of {len(others)}: seven settings cannot say more."
     )
+
+
+def show_convergence(table: pd.DataFrame) -> pd.DataFrame:
+    """`convergence` for people; ">60" is a median that lies beyond the last epoch."""
+    sets = [comparison_name(f"{dataset} ").rstrip(", ") for dataset in table["dataset"]]
+    shown = pd.DataFrame({"data set": sets, "loss": [loss_name(loss) for loss in table["loss"]]})
+    counts = zip(table["reached"], table["runs"], strict=True)
+    shown["runs that reach it"] = [f"{reached} of {runs}" for reached, runs in counts]
+    medians = [f">{EPOCHS}" if pd.isna(value) else f"{value:g}" for value in table["median"]]
+    shown["median epoch"] = medians
+    for name in ("sooner", "later", "undecided"):
+        alone = table["p"].isna() & (table["sooner"] + table["later"] == 0)
+        shown[f"distance {name}"] = table[name].astype(str).mask(alone, "–").to_numpy()
+    shown["p, sign test"] = [p_text(value) for value in table["p"]]
+    shown["p, Holm"] = [p_text(value) for value in table["p_holm"]]
+    return shown
 
 
 def _rho(value: float) -> str:
