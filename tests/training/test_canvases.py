@@ -65,7 +65,9 @@ def run_data(fit: str | None) -> RunData:
 
 def score_of(data: RunData, *, batch_size: int, resident: bool = True):
     pictures = Pictures(data.test, CPU, resident=resident)
-    return evaluate(GoesOn(), pictures, data, precision="fp32", batch_size=batch_size)
+    return evaluate(
+        GoesOn(), pictures, data, precision="fp32", batch_size=batch_size, groups=data.groups
+    )
 
 
 @pytest.mark.parametrize("resident", [True, False])

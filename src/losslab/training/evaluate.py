@@ -1,6 +1,6 @@
 """A network's predictions on one split, as counts from which every score is computed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, repeat
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +33,7 @@ class Evaluation(NamedTuple):
     counts: pd.DataFrame
     """As `counts_table` makes it."""
     group_counts: pd.DataFrame | None
-    """As `group_counts_table` makes it; None where the data set has no groups."""
+    """As `group_counts_table` makes it; None where no groups were asked for."""
     loss: float
     """Mean of the objective over batches; 0 without an objective."""
 
@@ -84,6 +84,7 @@ def evaluate(
     batch_size: int,
     objective: Objective | None = None,
     label_maps: LabelMaps | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """Counts of every picture, class and group, and the mean loss over batches.
@@ -91,6 +92,7 @@ def evaluate(
     Pictures are counted without what lies around them on their canvas: boundary bands end at the
     picture's own border and are as wide as its own diagonal says.
     `label_maps` are those of the split that `objective` reads; without them it makes its own.
+    `groups` are the unions of classes that are counted too.
     `check` is called after each batch and may raise to end the evaluation.
     """
     tables, of_groups, losses = [], [], []
@@ -104,14 +106,14 @@ def evaluate(
             shown = cut(pred[alike], extent), cut(labels[alike], extent)
             named = {"ids": ids[alike], "class_names": data.class_names}
             tables.append(counts_table(*shown, num_classes=data.num_classes, **named))
-            if data.groups:
-                of_groups.append(group_counts_table(*shown, groups=data.groups, **named))
+            if groups:
+                of_groups.append(group_counts_table(*shown, groups=groups, **named))
         if objective is not None:
             losses.append(objective(logits, labels.long(), maps_of_batch))
         check()
     loss = torch.stack(losses).mean().item() if losses else 0.0
-    groups = pd.concat(of_groups, ignore_index=True) if of_groups else None
-    return Evaluation(pd.concat(tables, ignore_index=True), groups, loss)
+    group_counts = pd.concat(of_groups, ignore_index=True) if of_groups else None
+    return Evaluation(pd.concat(tables, ignore_index=True), group_counts, loss)
 
 
 def write_samples(

@@ -281,6 +281,7 @@ def train(
             data,
             precision=spec.precision,
             batch_size=batch_at_test(batch_size, data),
+            groups=data.groups,
             check=stop_without_saving,
         )
         write_atomically(run_dir / "counts.parquet", tested.counts.to_parquet)
