@@ -100,7 +100,7 @@ def image_comparison(
         row = {"setting": setting, "loss": loss, "baseline": baseline}
         row |= {"mean": part["value"].mean(), "baseline_mean": part["baseline_value"].mean()}
         row |= {**_compare(values), "better": float(np.mean(values > 0))}
-        rows.append(row | _bootstrap_interval(values, resamples, np.random.default_rng(seed)))
+        rows.append(row | bootstrap_interval(values, resamples, np.random.default_rng(seed)))
     columns = ["setting", "loss", "baseline", "n", *_COLUMNS, "better"]
     return _corrected(pd.DataFrame(rows, columns=columns))
 
@@ -213,9 +213,10 @@ def _t_interval(differences: ndarray) -> dict[str, float]:
     return {"low": float(centre - half), "high": float(centre + half)}
 
 
-def _bootstrap_interval(
+def bootstrap_interval(
     differences: ndarray, resamples: int, rng: np.random.Generator
 ) -> dict[str, float]:
+    """BCa bootstrap interval of the mean (Efron 1987), `low` and `high`; NaN without a spread."""
     if len(differences) < 2 or float(np.std(differences, ddof=1)) < _NO_SPREAD:
         return {"low": math.nan, "high": math.nan}
     interval = scipy.stats.bootstrap(

@@ -8,7 +8,7 @@ import scipy
 
 from losslab.analysis.audit.findings import of
 from losslab.analysis.published import load_published
-from losslab.analysis.statistics import LEVEL, paired_comparison
+from losslab.analysis.statistics import LEVEL, bootstrap_interval, paired_comparison
 
 PROPOSED = {
     "rahman2016": ("IoU loss", "iou"),
@@ -117,15 +117,8 @@ def gain_summary(gains: pd.DataFrame, *, resamples: int = 9999, seed: int = 0) -
 def _bca(values: np.ndarray, resamples: int, seed: int) -> dict[str, float]:
     if len(values) < 3 or len(np.unique(values.round(9))) < 3:
         return {"bca_low": math.nan, "bca_high": math.nan}
-    interval = scipy.stats.bootstrap(
-        (values,),
-        np.mean,
-        n_resamples=resamples,
-        confidence_level=LEVEL,
-        method="BCa",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return {"bca_low": float(interval.low), "bca_high": float(interval.high)}
+    interval = bootstrap_interval(values, resamples, np.random.default_rng(seed))
+    return {f"bca_{end}": value for end, value in interval.items()}
 
 
 def with_sparsity(gains: pd.DataFrame, table: pd.DataFrame | None = None) -> pd.DataFrame:
