@@ -112,19 +112,17 @@ def data_cache(
 ) -> None:
     """Decode and resize a data set now, so that no run has to."""
     from losslab.data import open_dataset, parse_options
-    from losslab.data.cache import cached
-    from losslab.data.fitting import FITS
+    from losslab.data.cache import cached, read_content
     from losslab.data.preparation import cache_folder, check_annotated
-    from losslab.errors import DataError, unknown
     from losslab.study.plan import parse_values
 
-    if fit not in FITS:
-        raise DataError(unknown("fit", fit, FITS))
     values = parse_values(options)
-    parse_options(name, values)
+    parse_options(name, values)  # names an option such as "split", which below is an argument
     # all pictures: how they are divided is no matter of the cache
     dataset = open_dataset(name, data_root, split="all", **values)
-    check_annotated(dataset, cached(dataset, size, fit, cache_folder(cache_root)))
+    folder = cache_folder(cache_root)
+    content = read_content(dataset, folder)
+    check_annotated(dataset, cached(dataset, content, size, fit, folder))
     typer.echo(
         f"{name}: {len(dataset)} pictures at {size[0]} x {size[1]} ({fit}), classes: "
         f"{', '.join(dataset.class_names)}"

@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import (
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -22,6 +21,7 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
+from losslab.constants import STRICT
 from losslab.data import DATASETS, check_task, parse_options
 from losslab.data.fitting import FITS
 from losslab.data.splits import SplitOptions
@@ -39,7 +39,7 @@ NAMES = {"dataset": DATASETS, "augmentation": AUGMENTATIONS, "model": MODELS, "f
 """Fields whose value is a name, and the names there are."""
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class RunSpec:
     """One training run: data, network, loss, optimisation and seed.
 

@@ -4,7 +4,7 @@ content.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import EACCES, EDQUOT, EFBIG, ENOSPC, EPERM, EROFS
@@ -18,7 +18,7 @@ from jaxtyping import Int, UInt8
 from losslab.data.base import SegmentationDataset
 from losslab.data.digests import Digests
 from losslab.data.entries import LOCK_SECONDS, array_file, open_entry
-from losslab.data.fitting import cut, fitted
+from losslab.data.fitting import check_fit, cut, fitted
 from losslab.data.manifest import check_against_manifest
 from losslab.errors import DataError
 
@@ -47,21 +47,31 @@ class CacheEntry:
     """SHA-256 of the decoded pictures and labels."""
 
 
+def read_content(dataset: SegmentationDataset, cache_root: Path) -> dict[str, Any]:
+    """What the data set's files hold, for `cached`; they are compared with its manifest."""
+    digests = Digests(cache_root.absolute() / "digests" / f"{dataset.name}.json")
+    content = dataset.content(digests)
+    check_against_manifest(dataset, digests)
+    digests.remember()
+    return content
+
+
 def cached(
-    dataset: SegmentationDataset, size: tuple[int, int], fit: str, cache_root: Path
+    dataset: SegmentationDataset,
+    content: Mapping[str, Any],
+    size: tuple[int, int],
+    fit: str,
+    cache_root: Path,
 ) -> CacheEntry:
     """The cache entry of the whole data set at `size`, where its pictures come by the rule `fit`;
-    built if it is missing or damaged.
+    built if it is missing or damaged. `content` is that of `read_content`.
 
     Two processes that ask at once build it once. Raises `DataError` for unreadable files and for a
     cache folder that is read-only or on a full disk; nothing half-written stays.
     """
     check_size(size)
-    cache_root = cache_root.expanduser().absolute()
-    digests = Digests(cache_root / "digests" / f"{dataset.name}.json")
-    content = dataset.content(digests)
-    check_against_manifest(dataset, digests)
-    digests.remember()
+    check_fit(fit)
+    cache_root = cache_root.absolute()
     identity = {
         "version": CACHE_VERSION,
         "name": dataset.name,

@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from pydantic.dataclasses import dataclass
 
+from losslab.constants import STRICT
 from losslab.data.base import SPLITS
 from losslab.data.lists import read_lines
 from losslab.data.pairs import Pair, PairedFiles, default_colours, files_in, need_folder
@@ -17,7 +18,6 @@ from losslab.data.pictures import header, read_grey, read_image, shown
 from losslab.data.portions import in_portions
 from losslab.data.problems import FileProblem, Report, refuse
 from losslab.data.published import (
-    STRICT,
     PublishedOptions,
     check_counts,
     check_shape,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,8 +12,8 @@ from tqdm import tqdm
 
 from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SPLITS
-from losslab.data.digests import file_digest, read_digest
-from losslab.data.manifest import compare, manifest_file, write_manifest
+from losslab.data.digests import read_digest
+from losslab.data.manifest import Digest, compare, manifest_file, write_manifest
 from losslab.data.pairs import Pair, PairedFiles
 from losslab.data.pictures import shown
 from losslab.data.preparation import data_folder, parse_options
@@ -92,14 +93,15 @@ def survey(
         return Survey(findings, [])
     assert isinstance(dataset, PairedFiles)
     looks = _look_at_all(dataset, report)
-    findings += _void(looks) + _repeats([pair for pair in dataset.pairs if pair in looks])
+    digest = cache(read_digest)  # repeats and manifest ask for the same pictures
+    findings += _void(looks) + _repeats([p for p in dataset.pairs if p in looks], digest)
     histogram = sum((look.counts for look in looks.values()), np.zeros(256, dtype=np.int64))
     published = isinstance(kind, PublishedOptions)
     findings += _absent(dataset, histogram, folder, published)
     findings += _splits(dataset, folder, published)
     sentences = facts(dataset, list(looks.values()))
     path = manifest_file(dataset, folder)
-    sentences += _with_manifest(dataset, path, looks, findings, report, write=manifest)
+    sentences += _with_manifest(dataset, path, looks, findings, report, digest, write=manifest)
     return Survey(findings, sentences)
 
 
@@ -130,6 +132,7 @@ def _with_manifest(
     looks: Mapping[Pair, Look],
     findings: Sequence[Finding],
     report: Tell,
+    digest: Digest,
     *,
     write: bool,
 ) -> list[str]:
@@ -139,7 +142,7 @@ def _with_manifest(
     if path.exists():
         before = len(findings)
         try:
-            count = compare(dataset, path, read_digest, report)
+            count = compare(dataset, path, digest, report)
         except DataError as problem:
             report(problem)
             return []
@@ -154,7 +157,7 @@ def _with_manifest(
         for pair, found in looks.items()
     }
     try:
-        count = write_manifest(dataset, path, read_digest, histograms)
+        count = write_manifest(dataset, path, digest, histograms)
     except OSError as error:
         rule = f"the manifest cannot be written ({error.strerror})"
         report(FileProblem(path, rule, "make the data root writable"))
@@ -172,12 +175,12 @@ def _void(looks: Mapping[Pair, Look]) -> list[Finding]:
     ]
 
 
-def _repeats(pairs: Sequence[Pair]) -> list[Finding]:
+def _repeats(pairs: Sequence[Pair], digest: Digest) -> list[Finding]:
     """Pictures whose files are equal byte for byte: an error across splits, else a warning."""
     seen: dict[str, Pair] = {}
     findings = []
     for pair in pairs:
-        first = seen.setdefault(file_digest(pair.image), pair)
+        first = seen.setdefault(digest(pair.image), pair)
         if first is pair:
             continue
         leak = first.split != pair.split

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge, Le
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
+from losslab.constants import STRICT
 from losslab.data.options import Count, Share
 
 
@@ -42,7 +42,7 @@ KINDS = (
 )
 
 
-@checked_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
+@checked_dataclass(frozen=True, kw_only=True, config=STRICT)
 class Dials:
     """The dials of the generated pictures."""
 

@@ -73,9 +73,14 @@ def fitted(
 
 def extent_of(shape: Sides, size: Sides, fit: str) -> Extent:
     """Where a picture of `shape` (height, width) lies on a canvas of `size`, pixels."""
+    check_fit(fit)
+    return FITS[fit](shape, size)
+
+
+def check_fit(fit: str) -> None:
+    """Raise `DataError` for a rule that is not among `FITS`."""
     if fit not in FITS:
         raise DataError(unknown("fit", fit, FITS))
-    return FITS[fit](shape, size)
 
 
 def whole_extents(labels: UInt8[np.ndarray, "n h w"]) -> Int[np.ndarray, "n 4"]:

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge, Le
 from jaxtyping import UInt8
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from losslab.constants import IGNORE_INDEX
+from losslab.constants import IGNORE_INDEX, STRICT
 from losslab.data.base import SPLITS
 from losslab.data.lists import leads_elsewhere, read_lines
 from losslab.data.pairs import Pair, PairedFiles, default_colours, need_folder, pair_up
@@ -22,7 +21,7 @@ Level = Annotated[int, Ge(0), Le(255)]
 Colour = tuple[Level, Level, Level]
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class FolderOptions:
     """Where the pictures lie and what their label maps mean."""
 

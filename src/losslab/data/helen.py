@@ -10,13 +10,14 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic.dataclasses import dataclass
 
+from losslab.constants import STRICT
 from losslab.data.base import SPLITS
 from losslab.data.listed import read_lists
 from losslab.data.pairs import Pair, PairedFiles, all_there, default_colours
 from losslab.data.pictures import read_grey
 from losslab.data.portions import in_portions
 from losslab.data.problems import FileProblem, Report, refuse
-from losslab.data.published import STRICT, PublishedOptions, find_home
+from losslab.data.published import PublishedOptions, find_home
 
 CLASSES = (
     "background",

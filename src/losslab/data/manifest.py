@@ -13,7 +13,7 @@ from typing import Any
 from losslab.data.base import SegmentationDataset
 from losslab.data.lists import read_lines
 from losslab.data.pairs import PairedFiles
-from losslab.data.pictures import SUFFIXES, header
+from losslab.data.pictures import HEADED, header
 from losslab.data.problems import FileProblem, Report, of_dataset, refuse
 from losslab.files import write_atomically
 
@@ -42,7 +42,7 @@ def write_manifest(
     def line(name: str, file: Path) -> str:
         entry: dict[str, Any] = {"file": name, "sha256": digests(file)}
         entry["bytes"] = file.stat().st_size
-        if file.suffix.lower() in (*SUFFIXES, ".ppm"):
+        if file.suffix.lower() in HEADED:
             entry["size"], entry["mode"] = header(file)
         if file in histograms:
             entry["histogram"] = dict(histograms[file])

@@ -16,6 +16,8 @@ from losslab.constants import IGNORE_INDEX
 from losslab.data.problems import FileProblem
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+HEADED = (*SUFFIXES, ".ppm")
+"""File name endings of what has a size and a mode."""
 INDEX_MODES = ("L", "P", "1", "I", "I;16")
 GREY_MODES = ("L", "RGB", "1")
 ORIENTATION_TAG = 0x0112

@@ -14,7 +14,7 @@ from jaxtyping import Int, UInt8
 
 from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SegmentationDataset, parse_task, task_lookup
-from losslab.data.cache import CacheEntry, cached, check_size
+from losslab.data.cache import CacheEntry, cached, check_size, read_content
 from losslab.data.options import checked
 from losslab.data.pairs import PairedFiles
 from losslab.data.problems import of_dataset
@@ -130,10 +130,12 @@ def prepare(
     dataset = _open(name, options, data_root)
     lookup = None if task is None else task_lookup(task, dataset.class_names, dataset.tasks)
     parts = divide(name, dataset.all_ids, dataset.splits, split)
-    entry = cached(dataset, size, fit, cache_folder(cache_root))
+    folder = cache_folder(cache_root)
+    content = read_content(dataset, folder)
+    entry = cached(dataset, content, size, fit, folder)
     test_entry = entry
     if at_test != (size, fit):
-        test_entry = cached(dataset, *at_test, cache_folder(cache_root))
+        test_entry = cached(dataset, content, *at_test, folder)
     check_annotated(dataset, entry)
     entries = {"train": entry, "val": entry, "test": test_entry}
     splits = {part: _select(entries[part], dataset.all_ids, parts[part], lookup) for part in parts}

@@ -12,10 +12,8 @@ from jaxtyping import Int
 from losslab.constants import IGNORE_INDEX
 from losslab.data.base import SPLITS
 from losslab.data.pairs import Pair, PairedFiles
-from losslab.data.pictures import SUFFIXES, header, shown
+from losslab.data.pictures import HEADED, header, shown
 
-PICTURES = (*SUFFIXES, ".ppm")
-"""File name endings of what has a size and a mode."""
 MOST_SIZES = 4
 """More sizes are counted, not listed."""
 
@@ -42,7 +40,7 @@ def look(dataset: PairedFiles, position: int) -> Look:
 
 def mode(path: Path) -> str:
     """The mode of a picture file, or the ending of another."""
-    return header(path)[1] if path.suffix.lower() in PICTURES else path.suffix
+    return header(path)[1] if path.suffix.lower() in HEADED else path.suffix
 
 
 def facts(dataset: PairedFiles, looks: Sequence[Look]) -> list[str]:

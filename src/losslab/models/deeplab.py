@@ -9,8 +9,9 @@ from jaxtyping import Float
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
+from losslab.constants import STRICT
 from losslab.models import trunks, upsampling
-from losslab.models.options import STRICT, Options
+from losslab.models.options import Options
 from losslab.models.segmenter import Segmenter
 
 SCALES = (0.5, 0.75, 1.0)

@@ -11,8 +11,9 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
+from losslab.constants import STRICT
 from losslab.models import trunks, upsampling
-from losslab.models.options import STRICT, Options
+from losslab.models.options import Options
 from losslab.models.segmenter import Segmenter
 
 

@@ -1,9 +1,8 @@
 """The options that every network has."""
 
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-STRICT = ConfigDict(extra="forbid", strict=True)
+from losslab.constants import STRICT
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -10,8 +10,9 @@ from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 from segmentation_models_pytorch.encoders import encoders as smp_encoders
 
+from losslab.constants import STRICT
 from losslab.errors import SpecError, WeightsError, brief, unknown
-from losslab.models.options import STRICT, Options
+from losslab.models.options import Options
 from losslab.models.segmenter import Segmenter
 
 Channels = Annotated[int, Ge(1)]

@@ -43,7 +43,7 @@ class FinishedRun:
         model = build_model(
             self.spec.model,
             num_classes=self.data.num_classes,
-            encoder=self.spec.encoder or "",
+            encoder=self.spec.encoder,
             weights=None,
             **self.spec.model_options,
         )
