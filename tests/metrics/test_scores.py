@@ -6,7 +6,18 @@ import pytest
 import torch
 from torchmetrics.classification import MulticlassJaccardIndex
 
-from losslab.metrics import SCORES, boundary_iou, counts_table, image_scores, score
+from losslab.errors import DataError
+from losslab.metrics import (
+    DEFINITIONS,
+    SCORES,
+    Score,
+    boundary_iou,
+    counts_table,
+    e_measure,
+    image_scores,
+    score,
+)
+from losslab.metrics.scores import MEAN
 from tests.metrics.test_boundary import blobs
 from tests.metrics.test_counts import random_maps
 
@@ -55,10 +66,12 @@ def test_image_scores_are_of_the_images_that_contain_the_class(two_images):
     assert ("image 1", "class 1", "iou") not in scores.index
 
 
-def test_every_score_and_nothing_else_is_computed(two_images):
+def test_a_table_without_trimap_and_entropy_has_all_other_scores(two_images):
     scores = score(table_of(*two_images, 3))
-    assert set(scores["metric"] + "@" + scores["level"]) == set(SCORES)
-    assert list(scores.columns) == ["class", "metric", "level", "value"]
+    beyond = ("trimap", "nonboundary", "entropy")
+    assert set(scores["definition"]) == {name for name in SCORES if not name.startswith(beyond)}
+    assert list(scores.columns) == ["class", "metric", "level", "definition", "value"]
+    assert (scores["definition"] == scores["metric"] + "@" + scores["level"]).all()
 
 
 def test_dataset_iou_is_torchmetrics_jaccard_index():
@@ -132,11 +145,81 @@ def test_scores_do_not_depend_on_how_the_table_was_batched():
     pd.testing.assert_frame_equal(score(shuffled).sort_values(keys, ignore_index=True), expected)
 
 
-def test_every_score_says_what_it_is():
-    for name, definition in SCORES.items():
-        text = definition.describe()
-        assert name == f"{definition.metric}@{definition.level}"
+def named(table, name):
+    return DEFINITIONS[name].of(table)
+
+
+def test_every_definition_of_two_2x2_images_is_as_computed_by_hand(two_images):
+    pred, labels = two_images
+    table = table_of(pred, labels, 3)
+    assert named(table, "iou@dataset, pooled")[MEAN] == pytest.approx(5 / (5 + 2 + 2))
+    weighted = (5 * 3 / 5 + 2 * 2 / 4) / 7
+    assert named(table, "iou@dataset, weighted")[MEAN] == pytest.approx(weighted)
+    assert named(table, "iou@dataset, absent one")[MEAN] == pytest.approx((3 / 5 + 2 / 4 + 1) / 3)
+    # in the second image class 1 is predicted and not there, class 2 in neither of them
+    assert named(table, "iou@image, absent union")["class 1"] == pytest.approx((2 / 3 + 0) / 2)
+    assert named(table, "iou@image, absent one")["class 2"] == 1
+    first = ((1 / 2 + 2 / 3) / 2 + 2 / 3) / 2
+    assert named(table, "iou@image_first")[MEAN] == pytest.approx(first)
+    union = ((1 / 2 + 2 / 3) / 2 + (2 / 3 + 0) / 2) / 2
+    assert named(table, "iou@image_first, absent union")[MEAN] == pytest.approx(union)
+    pooled = (3 / (3 + 1 + 1) + 2 / (2 + 1 + 1)) / 2
+    assert named(table, "iou@image_first, pooled")[MEAN] == pytest.approx(pooled)
+    assert named(table, "class_accuracy@dataset")[MEAN] == pytest.approx((3 / 5 + 2 / 2) / 2)
+
+
+def test_a_class_that_is_only_predicted_counts_as_0_unless_the_label_decides():
+    labels = torch.zeros(1, 2, 2, dtype=torch.int64)
+    pred = torch.tensor([[[0, 0], [0, 1]]])
+    table = table_of(pred, labels, 2)
+    assert named(table, "iou@dataset")[MEAN] == pytest.approx((3 / 4 + 0) / 2)
+    assert named(table, "iou@dataset, absent labelled")[MEAN] == pytest.approx(3 / 4)
+
+
+def test_the_foreground_is_all_classes_but_the_background(two_images):
+    table = table_of(*two_images, 3)
+    assert not DEFINITIONS["iou@dataset, foreground"].applies(table)
+    table["class"] = table["class"].replace("class 0", "background")
+    assert named(table, "iou@dataset, foreground")[MEAN] == pytest.approx(2 / 4)
+    assert named(table, "iou@image, foreground")[MEAN] == pytest.approx(2 / 3)
+    assert named(table, "iou@dataset, foreground")["background"] == pytest.approx(3 / 5)
+
+
+def test_the_e_measure_of_a_table_is_that_of_the_maps():
+    pred, labels = random_maps(4)
+    ours = named(table_of(pred, labels, 4), "e_measure@image")[MEAN]
+    assert ours == pytest.approx(float(e_measure(pred, labels, num_classes=4)))
+
+
+def test_with_one_class_nothing_is_weighted_pooled_or_foreground():
+    table = table_of(*random_maps(1), 1)
+    names = set(score(table, DEFINITIONS)["definition"])
+    assert not any(word in name for name in names for word in ("weighted", "pooled", "foreground"))
+    assert {"iou@dataset", "iou@image, absent one", "e_measure@image"} <= names
+
+
+def test_scores_that_make_no_sense_are_refused_by_name():
+    for wrong, text in (
+        ({"metric": "iuo"}, "iuo"),
+        ({"metric": "accuracy"}, "accuracy"),
+        ({"metric": "iou", "classes": "pixels"}, "iou"),
+        ({"metric": "e_measure"}, "take image or image_first"),
+        ({"metric": "iou", "level": "image", "classes": "weighted"}, "take dataset"),
+    ):
+        with pytest.raises(DataError, match=text):
+            Score(**wrong)
+
+
+def test_every_definition_says_what_it_is():
+    texts = [definition.describe() for definition in DEFINITIONS.values()]
+    assert len(set(texts)) == len(DEFINITIONS)
+    for (name, definition), text in zip(DEFINITIONS.items(), texts, strict=True):
+        assert name == definition.name
+        assert name.startswith(f"{definition.metric}@{definition.level}")
         assert text.startswith(f"{definition.metric} at {definition.level} level: ")
         assert "255" in text
         assert text.endswith(".")
     assert "2 % of the image's diagonal" in SCORES["boundary_iou@image"].describe()
+    assert "band of 3 pixels" in SCORES["trimap_iou_3@dataset"].describe()
+    assert SCORES["trimap_iou_3@dataset"].width == 3
+    assert all(f"{score.metric}@{score.level}" == name for name, score in SCORES.items())

@@ -12,12 +12,14 @@ from losslab.metrics.counts import (
     group_counts_table,
     region_counts,
 )
+from losslab.metrics.definitions import DEFINITIONS, SCORES, image_scores, score
 from losslab.metrics.e_measure import e_measure, e_measure_of_counts
 from losslab.metrics.entropy import entropy
-from losslab.metrics.scores import SCORES, Score, image_scores, score
+from losslab.metrics.scores import Score
 
 __all__ = [
     "COUNT_COLUMNS",
+    "DEFINITIONS",
     "SCORES",
     "Score",
     "boundary_band",

@@ -1,172 +1,199 @@
-"""Scores from stored counts; each knows its definition."""
+"""What a score is: a metric, the level at which counts become a ratio, the rules of its means."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 
-Ratio = Callable[[pd.DataFrame], pd.Series]
+from losslab.errors import DataError, unknown
+from losslab.metrics.ratios import OF_PIXELS, RATIOS, Ratio, TableOfCounts, labelled, share
 
 MEAN = "mean"
-"""Stands in the class column for the mean over classes; for pixel accuracy, which has no classes,
-for all pixels.
-"""
+"""Stands in the class column for the mean over classes; for scores of all pixels, for these."""
+
+BACKGROUND = "background"
+"""Name of the class that is left out where a score is of the foreground."""
+
+Level = Literal["dataset", "image", "image_first"]
+Classes = Literal["mean", "foreground", "weighted", "pooled", "pixels"]
+Absent = Literal["union", "labelled", "one", "none"]
+
+LEVELS = {
+    "dataset": "counts summed over the set, then the ratio",
+    "image": "ratio per image, mean over images, then over classes",
+    "image_first": "ratio per image, mean over the image's classes, then over images",
+}
+CLASSES = {
+    "mean": "mean over classes",
+    "foreground": "mean over classes but the background",
+    "weighted": "mean over classes weighted by their labelled pixels",
+    "pooled": "classes pooled in one ratio",
+    "pixels": "all pixels whatever their class",
+}
+ABSENT = {
+    "union": "a class neither labelled nor predicted is left out",
+    "labelled": "a class that the label lacks is left out",
+    "one": "a class neither labelled nor predicted counts as 1",
+    "none": "no classes",
+}
+VOID = "pixels labelled 255 are not counted"
 
 
 @dataclass(frozen=True)
 class Score:
-    """What one number of a table means."""
+    """What one number of a table means, and how it follows from counts.
+
+    `metric` is a key of `RATIOS`, "accuracy" or "e_measure"; `level`, `classes` and `absent` are
+    explained by `LEVELS`, `CLASSES` and `ABSENT`. An absent-class rule holds for the set at
+    data-set level and for each image at the others.
+    """
 
     metric: str
-    level: Literal["dataset", "image"]
-    formula: str
-    averaged: str
-    absent: str
-    width: str | None = None
-    void: str = "pixels labelled 255 are not counted"
+    level: Level = "dataset"
+    classes: Classes = "mean"
+    absent: Absent = "union"
+    void: str = VOID
+
+    def __post_init__(self) -> None:
+        """Raise `DataError` for an unknown metric and for rules that do not go together."""
+        known = _OF_PIXELS if self.classes == "pixels" else _OF_CLASSES
+        if self.metric not in known:
+            raise DataError(unknown(f"metric of {CLASSES[self.classes]}", self.metric, known))
+        levels = _LEVELS_OF.get(self.classes, tuple(LEVELS))
+        levels = levels if self.metric != "e_measure" else ("image", "image_first")
+        if self.level not in levels:
+            raise DataError(
+                f"{self.metric}, {CLASSES[self.classes]}: there is none at {self.level} level; "
+                f"take {' or '.join(levels)}"
+            )
+
+    @property
+    def name(self) -> str:
+        """Its key, such as "iou@dataset"; what deviates from the level's usual rules follows it."""
+        usual = usual_score(self.metric, self.level)
+        parts = [f"{self.metric}@{self.level}"]
+        parts += [self.classes] if self.classes != usual.classes else []
+        parts += [f"absent {self.absent}"] if self.absent != usual.absent else []
+        return ", ".join(parts)
+
+    @property
+    def width(self) -> int | float | None:
+        """Of the band that it looks at: pixels, or a share of the diagonal; None: no band."""
+        return None if self.metric == "e_measure" else self._ratio.width
+
+    @property
+    def is_quality(self) -> bool:
+        """Whether more of it is better; an entropy is neither good nor bad."""
+        return not self.metric.startswith("entropy")
 
     def describe(self) -> str:
         """The definition in one sentence."""
-        parts = [f"{self.formula}, {self.averaged}", self.absent, self.width, self.void]
+        level = LEVELS[self.level]
+        if self.classes == "pixels":
+            level = "summed over the set" if self.level == "dataset" else "mean over images"
+        elif self.classes != "mean":
+            level = f"{level.replace(', then over classes', '')}; {CLASSES[self.classes]}"
+        elif self.level == "dataset":
+            level = f"{level}; {CLASSES[self.classes]}"
+        absent = "" if self.absent == "none" else ABSENT[self.absent]
+        parts = [f"{self._formula}, {level}", absent, width_text(self.width), self.void]
         return f"{self.metric} at {self.level} level: " + "; ".join(filter(None, parts)) + "."
 
+    def applies(self, counts: pd.DataFrame) -> bool:
+        """Whether a table holds what the score reads: an older one may lack columns, and with one
+        class there is no foreground, weight or pool of its own.
+        """
+        names = list(counts["class"].unique())
+        if self.classes == "foreground" and not (BACKGROUND in names and len(names) > 1):
+            return False
+        if self.classes in ("weighted", "pooled") and len(names) < 2:
+            return False
+        columns = ("tp", "fp", "fn") if self.metric == "e_measure" else self._ratio.columns
+        return all(name in counts for name in columns)
 
-_AVERAGED = {
-    "dataset": "counts summed over the set, then the ratio; mean over classes",
-    "image": "ratio per image, mean over the images whose label contains the class; "
-    "mean over classes",
-}
-_ABSENT = {
-    "dataset": "a class neither labelled nor predicted is left out",
-    "image": "a class that no label contains is left out",
-}
-_FORMULAS = {
-    "iou": "TP / (TP + FP + FN)",
-    "dice": "2 TP / (2 TP + FP + FN), which is 2 IoU / (1 + IoU) of the same counts",
-    "boundary_iou": "TP / (TP + FP + FN) within the boundary bands of prediction and label",
-}
-_BAND = "bands 2 % of the image's diagonal wide (at least 1 pixel), built on full masks"
+    def of(self, counts: pd.DataFrame | TableOfCounts) -> pd.Series:
+        """The score of each class, if it has one, and that of all under `MEAN`; NaN where left out.
+
+        `counts` is a table as `counts_table` makes it.
+        """
+        counts = counts if isinstance(counts, TableOfCounts) else TableOfCounts(counts)
+        by_class = self._by_class(counts)
+        return pd.concat([by_class, pd.Series({MEAN: self._overall(counts, by_class)})])
+
+    def _by_class(self, counts: TableOfCounts) -> pd.Series:
+        if self.level == "image_first" or self.metric not in _OF_CLASSES:
+            return pd.Series(dtype=float)
+        if self.level == "dataset":
+            return self._kept(counts.of_set(self.metric), counts.sums)
+        values = self._kept(counts.of_images(self.metric), counts.rows)
+        means = values.groupby(counts.rows["class"], sort=False, observed=True).mean()
+        return means.reindex(counts.sums.index)
+
+    def _overall(self, counts: TableOfCounts, by_class: pd.Series) -> float:
+        if self.classes == "pixels":
+            images, ratio = counts.images, self._ratio
+            if self.level == "dataset":
+                images = images.sum().to_frame().T
+            return float(share(ratio.above(images), ratio.below(images)).mean())
+        if self.classes == "weighted":
+            weights = labelled(counts.sums).where(by_class.notna(), 0)
+            return float((by_class * weights).sum() / weights.sum()) if weights.sum() else _NAN
+        if self.classes == "pooled":
+            if self.level == "dataset":
+                return float(counts.pooled(self.metric, "all").mean())
+            return float(counts.pooled(self.metric, "image").mean())
+        if self.level == "image_first":
+            rows = self._kept(counts.of_images(self.metric), counts.rows)
+            if self.classes == "foreground":
+                rows = rows[counts.rows["class"] != BACKGROUND]
+            images = counts.rows.loc[rows.index, "image"]
+            return float(rows.groupby(images, sort=False, observed=True).mean().mean())
+        if self.classes == "foreground":
+            by_class = by_class.drop(BACKGROUND, errors="ignore")
+        return float(by_class.mean())
+
+    def _kept(self, values: pd.Series, counts: pd.DataFrame) -> pd.Series:
+        """Values by the absent-class rule."""
+        if self.absent == "labelled":
+            return values.where(labelled(counts) > 0)
+        seen = counts[["tp", "fp", "fn"]].sum(axis=1) > 0
+        return values.where(seen, 1.0) if self.absent == "one" else values.where(seen)
+
+    @property
+    def _ratio(self) -> Ratio:
+        return (OF_PIXELS if self.classes == "pixels" else RATIOS)[self.metric]
+
+    @property
+    def _formula(self) -> str:
+        return _E_MEASURE if self.metric == "e_measure" else self._ratio.formula
 
 
-def _overlap_score(metric: str, level: Literal["dataset", "image"]) -> Score:
-    return Score(
-        metric=metric,
-        level=level,
-        formula=_FORMULAS[metric],
-        averaged=_AVERAGED[level],
-        absent=_ABSENT[level],
-        width=_BAND if metric == "boundary_iou" else None,
-    )
+def width_text(width: int | float | None) -> str:
+    """The width of a score's band, for people; "" where it has none."""
+    if width is None:
+        return ""
+    if isinstance(width, int):
+        return f"band of {width} pixel{'s' if width > 1 else ''} on both sides of the label's edges"
+    return f"bands {100 * width:g} % of the image's diagonal wide (at least 1 pixel), on full masks"
 
 
-SCORES: dict[str, Score] = {
-    "accuracy@dataset": Score(
-        "accuracy", "dataset", "correct / annotated pixels", "summed over the set", "no classes"
-    ),
-    "accuracy@image": Score(
-        "accuracy", "image", "correct / annotated pixels", "mean over images", "no classes"
-    ),
-    "iou@dataset": _overlap_score("iou", "dataset"),
-    "iou@image": _overlap_score("iou", "image"),
-    "dice@dataset": _overlap_score("dice", "dataset"),
-    "dice@image": _overlap_score("dice", "image"),
-    "boundary_iou@dataset": _overlap_score("boundary_iou", "dataset"),
-    "boundary_iou@image": _overlap_score("boundary_iou", "image"),
-}
-"""The scores that `score` computes, by "metric@level"."""
-
-
-def _share(above: pd.Series, below: pd.Series) -> pd.Series:
-    """above / below, NaN where there is nothing to divide by."""
-    return above / below.where(below > 0)
-
-
-def _iou(counts: pd.DataFrame) -> pd.Series:
-    return _share(counts["tp"], counts["tp"] + counts["fp"] + counts["fn"])
-
-
-def _dice(counts: pd.DataFrame) -> pd.Series:
-    return _share(2 * counts["tp"], 2 * counts["tp"] + counts["fp"] + counts["fn"])
-
-
-def _boundary_iou(counts: pd.DataFrame) -> pd.Series:
-    union = counts["boundary_tp"] + counts["boundary_fp"] + counts["boundary_fn"]
-    return _share(counts["boundary_tp"], union)
-
-
-RATIOS: dict[str, Ratio] = {"iou": _iou, "dice": _dice, "boundary_iou": _boundary_iou}
-"""Scores of a class, each from a row of counts."""
-
-
-def score(counts: pd.DataFrame) -> pd.DataFrame:
-    """Every score of `SCORES`, per class and as the mean over classes: columns class, metric,
-    level, value.
-
-    `counts` is a table as `counts_table` makes it. Values are fractions, NaN where a class is left
-    out.
+def usual_score(metric: str, level: Level) -> Score:
+    """The score of a metric at a level by the rules that need no mention: classes absent from the
+    label are left out of an image, classes absent from label and prediction out of the set.
     """
-    sums = counts.drop(columns=["image", "boundary_width", "pixels"])
-    sums = sums.groupby("class", sort=False, observed=True).sum()
-    per_image = _ratios_of_images(counts)
-    frames = []
-    for metric, ratio in RATIOS.items():
-        of_images = per_image.groupby("class", sort=False, observed=True)[metric].mean()
-        for level, values in (("dataset", ratio(sums)), ("image", of_images)):
-            column = pd.concat([values, pd.Series({MEAN: values.mean()})])
-            frames.append(_tidy(column, metric, level))
-    images = _correct_pixels(counts)
-    total = images.sum()
-    overall = total["correct"] / total["pixels"] if total["pixels"] else float("nan")
-    frames.append(_tidy({MEAN: overall}, "accuracy", "dataset"))
-    mean = _share(images["correct"], images["pixels"]).mean()
-    frames.append(_tidy({MEAN: mean}, "accuracy", "image"))
-    return pd.concat(frames, ignore_index=True)
+    if metric in OF_PIXELS:
+        return Score(metric, level, classes="pixels", absent="none")
+    return Score(metric, level, absent="union" if level == "dataset" else "labelled")
 
 
-def image_scores(counts: pd.DataFrame) -> pd.DataFrame:
-    """The scores of single images: columns image, class, metric, value.
-
-    Of a class only the images whose label contains it; "mean" is the mean over the classes that the
-    image's label contains. A binary image without foreground has a pixel accuracy alone.
-    """
-    ratios = _ratios_of_images(counts)
-    values = list(RATIOS)
-    means = ratios.groupby("image", sort=False, observed=True)[values].mean().reset_index()
-    means["class"] = MEAN
-    images = _correct_pixels(counts)
-    accuracy = _share(images["correct"], images["pixels"]).rename("value").reset_index()
-    accuracy = accuracy.assign(**{"class": MEAN, "metric": "accuracy"})
-    tidy = pd.concat([ratios, means], ignore_index=True).melt(
-        ["image", "class"], values, var_name="metric", value_name="value"
-    )
-    tidy = pd.concat([tidy, accuracy], ignore_index=True).dropna(subset="value")
-    return tidy[["image", "class", "metric", "value"]].reset_index(drop=True)
-
-
-def _ratios_of_images(counts: pd.DataFrame) -> pd.DataFrame:
-    """image, class and a column for each ratio, of the images whose label contains the class."""
-    present = counts[counts["tp"] + counts["fn"] > 0]
-    ratios = {metric: ratio(present) for metric, ratio in RATIOS.items()}
-    keys = present[["image", "class"]].astype(object)
-    return keys.assign(**ratios).reset_index(drop=True)
-
-
-def _correct_pixels(counts: pd.DataFrame) -> pd.DataFrame:
-    """Correct and annotated pixels of each image.
-
-    A binary table has the foreground alone: right is whatever is neither false positive nor false
-    negative.
-    """
-    images = counts.groupby("image", sort=False, observed=True)
-    sums, pixels = images[["tp", "fp", "fn"]].sum(), images["pixels"].first()
-    binary = counts["class"].nunique() == 1
-    correct = pixels - sums["fp"] - sums["fn"] if binary else sums["tp"]
-    return pd.DataFrame({"correct": correct, "pixels": pixels})
-
-
-def _tidy(values: Mapping[str, float] | pd.Series, metric: str, level: str) -> pd.DataFrame:
-    """One score's values by class, as rows."""
-    column = pd.Series(values, dtype=float)
-    rows = {"class": column.index.astype(object), "metric": metric, "level": level}
-    return pd.DataFrame({**rows, "value": column.to_numpy()})
+_NAN = float("nan")
+_E_MEASURE = (
+    "E-measure of each class against the rest in each image (Fan et al. 2018), from its confusion "
+    "counts"
+)
+_OF_PIXELS, _OF_CLASSES = tuple(OF_PIXELS), (*RATIOS, "e_measure")
+_LEVELS_OF: dict[str, tuple[Level, ...]] = {
+    "weighted": ("dataset",),
+    "pooled": ("dataset", "image_first"),
+    "pixels": ("dataset", "image"),
+}

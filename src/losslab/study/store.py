@@ -1,14 +1,14 @@
 """The finished runs in a folder, as tidy tables; every score is computed from the stored counts."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from losslab.errors import StudyError
-from losslab.metrics import image_scores, score
+from losslab.metrics import SCORES, Score, image_scores, score
 from losslab.metrics.scores import MEAN
 
 RUN_COLUMNS = ("run_id", "dataset", "task", "model", "encoder", "loss", "seed", "fold")
@@ -34,22 +34,25 @@ def read_user_losses(run_dir: Path) -> dict[str, str]:
     return _read_json(run_dir / "run.json").get("user_losses", {})
 
 
-def load_results(runs: Path, run_ids: Iterable[str] | None = None) -> pd.DataFrame:
-    """Scores of the finished runs, as fractions: one row per run, level, image, class and metric.
+def load_results(
+    runs: Path, run_ids: Iterable[str] | None = None, scores: Mapping[str, Score] = SCORES
+) -> pd.DataFrame:
+    """Scores of the finished runs, as fractions: one row per run, definition, image and class.
 
-    level "dataset" and "image" are over the test set (image is ""); level "per_image" holds one row
-    an image. class "mean" is the mean over classes. Raises `StudyError` where there is no finished
-    run.
+    Levels "dataset", "image" and "image_first" are over the test set (image is ""), `definition`
+    being the name of one of `scores`; level "per_image" holds one row an image (definition ""),
+    class "mean" the mean over classes. Scores that a run lacks the counts for are left out. Raises
+    `StudyError` where there is no finished run.
     """
 
-    def scores(run_dir: Path) -> pd.DataFrame:
+    def of_run(run_dir: Path) -> pd.DataFrame:
         counts = pd.read_parquet(run_dir / "counts.parquet")
-        over_set = score(counts).assign(image="")
-        per_image = image_scores(counts).assign(level="per_image")
+        over_set = score(counts, scores).assign(image="")
+        per_image = image_scores(counts).assign(level="per_image", definition="")
         return pd.concat([over_set, per_image], ignore_index=True)
 
-    columns = [*RUN_COLUMNS, "image", "class", "metric", "level", "value"]
-    return _gather(runs, run_ids, scores, finished_only=True)[columns]
+    columns = [*RUN_COLUMNS, "image", "class", "metric", "level", "definition", "value"]
+    return _gather(runs, run_ids, of_run, finished_only=True)[columns]
 
 
 def load_group_scores(runs: Path, run_ids: Iterable[str] | None = None) -> pd.DataFrame:

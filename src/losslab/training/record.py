@@ -10,7 +10,8 @@ import pandas as pd
 
 from losslab.data import RunData
 from losslab.files import write_atomically
-from losslab.metrics import score
+from losslab.metrics import SCORES
+from losslab.metrics.scores import MEAN
 from losslab.training.checkpoint import Progress, RunState
 
 
@@ -53,11 +54,8 @@ def mean_losses(state: RunState, names: Sequence[str]) -> dict[str, float]:
 
 def dataset_means(counts: pd.DataFrame) -> dict[str, float]:
     """Data-set level scores, averaged over classes."""
-    table = score(counts)
-    means = table[(table["class"] == "mean") & (table["level"] == "dataset")]
-    return {
-        str(name): float(value) for name, value in zip(means["metric"], means["value"], strict=True)
-    }
+    wanted = (score for score in SCORES.values() if score.level == "dataset")
+    return {score.metric: score.of(counts)[MEAN] for score in wanted if score.applies(counts)}
 
 
 def is_better(monitor: str, value: float, progress: Progress) -> bool:
