@@ -16,11 +16,13 @@ from losslab.metrics.definitions import DEFINITIONS, SCORES, image_scores, score
 from losslab.metrics.e_measure import e_measure, e_measure_of_counts
 from losslab.metrics.entropy import entropy
 from losslab.metrics.scores import Score
+from losslab.metrics.trimap import TRIMAP_WIDTHS, trimap_band, trimap_counts, trimap_iou
 
 __all__ = [
     "COUNT_COLUMNS",
     "DEFINITIONS",
     "SCORES",
+    "TRIMAP_WIDTHS",
     "Score",
     "boundary_band",
     "boundary_counts",
@@ -34,4 +36,7 @@ __all__ = [
     "image_scores",
     "region_counts",
     "score",
+    "trimap_band",
+    "trimap_counts",
+    "trimap_iou",
 ]

@@ -2,13 +2,11 @@
 
 import math
 
-import torch
 from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
-from losslab.constants import IGNORE_INDEX
-from losslab.errors import DataError
-from losslab.metrics.histograms import check_labels, overlap_counts
+from losslab.metrics.bands import bit, boundary_marks
+from losslab.metrics.histograms import Tally, check_labels, of_classes, tally
 
 BOUNDARY_SHARE = 0.02
 """Width of the band as a share of the image's diagonal."""
@@ -25,23 +23,9 @@ def boundary_band(label_map: Integer[Tensor, "n h w"], width: int) -> Bool[Tenso
     For each class this is its mask minus the mask eroded `width` times by a 3 x 3 square, what lies
     beyond the image being outside. A pixel is in its class's band exactly where the window of 2
     `width` + 1 pixels around it leaves the image or is not of one label; so one pass finds the
-    bands of all classes, whatever their numbers. Labels are 0 to 255; void (255) is a region like
-    any other.
+    bands of all classes, whatever their numbers. Void (255) is a region like any other.
     """
-    if width < 1:
-        raise DataError(f"boundary band: a width of at least 1 pixel, got {width}")
-    n, h, w = label_map.shape
-    band = torch.ones((n, h, w), dtype=torch.bool, device=label_map.device)
-    size = 2 * width + 1
-    if h < size or w < size or n == 0:
-        return band
-    values = label_map.to(torch.uint8)
-    # The largest value and the largest complement, which is the complement of the smallest value.
-    extremes = torch.stack((values, ~values))
-    for axis in (2, 3):
-        extremes = _sliding_maximum(extremes, size, axis)
-    band[:, width : h - width, width : w - width] = extremes[0] != ~extremes[1]
-    return band
+    return bit(boundary_marks(label_map, width=width), 0)
 
 
 def boundary_counts(
@@ -60,10 +44,19 @@ def boundary_counts(
     check_labels(pred, labels, num_classes)
     if width is None:
         width = boundary_width(*labels.shape[1:])
-    annotated = labels != IGNORE_INDEX
-    in_pred = boundary_band(pred, width) & annotated
-    in_labels = boundary_band(labels, width) & annotated
-    return overlap_counts(pred, labels, in_pred, in_labels, num_classes)
+    marks = boundary_marks(labels, pred, width=width)
+    counts = tally(pred, labels, marks, num_places=4, num_classes=num_classes)
+    return counts_on_bands(counts, num_classes)
+
+
+def counts_on_bands(counts: Tally, num_classes: int) -> dict[str, Int[Tensor, "n c"]]:
+    """`tp`, `fp`, `fn` within the bands, of a tally whose places are 1 for the band of the label
+    plus 2 for that of the prediction.
+    """
+    labelled = of_classes(counts.labelled[:, 1::2].sum(1), num_classes)
+    predicted = of_classes(counts.predicted[:, 2:].sum(1), num_classes)
+    tp = of_classes(counts.correct[:, 3], num_classes)
+    return {"tp": tp, "fp": predicted - tp, "fn": labelled - tp}
 
 
 def boundary_iou(
@@ -81,18 +74,3 @@ def boundary_iou(
     counts = boundary_counts(pred, labels, num_classes=num_classes, width=width)
     tp, fp, fn = (counts[name].sum(0).double() for name in ("tp", "fp", "fn"))
     return (tp / (tp + fp + fn)).nanmean()
-
-
-def _sliding_maximum(values: Tensor, size: int, axis: int) -> Tensor:
-    """Maximum of each window of `size` values along an axis; windows lie wholly inside.
-
-    By doubling: the maximum over 2s values is that of two neighbouring windows of s, so log2(size)
-    steps.
-    """
-    span = 1
-    while span < size:
-        step = min(span, size - span)
-        length = values.shape[axis] - step
-        values = torch.maximum(values.narrow(axis, 0, length), values.narrow(axis, step, length))
-        span += step
-    return values

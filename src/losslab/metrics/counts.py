@@ -1,17 +1,26 @@
 """Counts per image and class, from which every score is computed later."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Int, Integer
+from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
 from losslab.constants import IGNORE_INDEX
 from losslab.errors import DataError, unknown
-from losslab.metrics.boundary import boundary_counts, boundary_width
-from losslab.metrics.histograms import check_labels, overlap_counts
+from losslab.metrics.bands import (
+    boundary_marks,
+    check_widths,
+    edge_bands,
+    mark_border,
+    mark_edges,
+)
+from losslab.metrics.boundary import boundary_width, counts_on_bands
+from losslab.metrics.histograms import Tally, check_labels, class_sums, of_classes, tally
+from losslab.metrics.trimap import counts_within
 
 COUNT_COLUMNS = (
     "image",
@@ -28,6 +37,16 @@ COUNT_COLUMNS = (
 """Columns of `counts_table`, in their order."""
 
 
+ENTROPY_COLUMNS = (
+    "entropy_band",
+    "entropy_inside",
+    "image_band_pixels",
+    "image_entropy_band",
+    "image_entropy_inside",
+)
+"""Further columns of `counts_table` where entropies are given."""
+
+
 def region_counts(
     pred: Integer[Tensor, "n h w"], labels: Integer[Tensor, "n h w"], *, num_classes: int
 ) -> dict[str, Int[Tensor, "..."]]:
@@ -39,9 +58,7 @@ def region_counts(
     predicted index at an annotated pixel that is no class.
     """
     check_labels(pred, labels, num_classes)
-    annotated = labels != IGNORE_INDEX
-    counts = overlap_counts(pred, labels, annotated, annotated, num_classes)
-    return {**counts, "pixels": annotated.flatten(1).sum(1)}
+    return _region(tally(pred, labels, num_classes=num_classes), num_classes)
 
 
 def counts_table(
@@ -51,31 +68,100 @@ def counts_table(
     num_classes: int,
     ids: Sequence[str],
     class_names: Sequence[str],
+    trimap_widths: Sequence[int] = (),
+    entropies: Float[Tensor, "n h w"] | None = None,
 ) -> pd.DataFrame:
     """The counts of some images: a row per image and class, columns `COUNT_COLUMNS`.
 
     `pixels` is the number of annotated pixels of the whole image; `boundary_*` count within the
-    bands of Boundary IoU, `boundary_width` pixels wide. Tables of several batches may be
-    concatenated.
+    bands of Boundary IoU, `boundary_width` pixels wide. `trimap_widths`, ascending, add the columns
+    of `trimap_columns` (see `trimap_counts`). `entropies` (0 to 1) add `ENTROPY_COLUMNS`: their sum
+    over the pixels labelled as the class on the label's band, which are `boundary_tp` +
+    `boundary_fn`, and over its other pixels; and both sums over all annotated pixels of the image
+    with the number of those on the band, the same in every row of the image. Tables of several
+    batches may be concatenated.
     """
     if len(ids) != len(labels) or len(class_names) != num_classes:
         raise DataError(
             f"counts_table: one id an image and one name a class; got {len(ids)} ids for "
             f"{len(labels)} images and {len(class_names)} names for {num_classes} classes"
         )
-    counts = region_counts(pred, labels, num_classes=num_classes)
+    check_labels(pred, labels, num_classes)
     width = boundary_width(*labels.shape[1:])
-    bands = boundary_counts(pred, labels, num_classes=num_classes, width=width)
-    columns: dict[str, object] = {
-        "image": np.repeat(np.asarray(ids, dtype=object), num_classes),
-        "class": np.tile(np.asarray(class_names, dtype=object), len(ids)),
-        "pixels": np.repeat(counts["pixels"].cpu().numpy(), num_classes),
-    }
-    for name in ("tp", "fp", "fn"):
-        columns[name] = counts[name].flatten().cpu().numpy()
-        columns[f"boundary_{name}"] = bands[name].flatten().cpu().numpy()
+    marks, levels = _places(pred, labels, width, trimap_widths)
+    places = marks if levels is None else marks + 4 * levels
+    num_places = 4 * (len(trimap_widths) + 1)
+    counts = tally(pred, labels, places, num_places=num_places, num_classes=num_classes)
+    by_level = Tally(*(part.unflatten(1, (-1, 4)) for part in counts))
+    whole = Tally(*(part.sum(1, keepdim=True) for part in counts))
+    on_bands = Tally(*(part.sum(1) for part in by_level))
+    in_levels = Tally(*(part.sum(2) for part in by_level))
+
+    region = _region(whole, num_classes)
+    layers = {name: region[name] for name in ("tp", "fp", "fn")}
+    layers["pixels"] = region["pixels"][:, None].expand_as(region["tp"])
+    of_bands = {"boundary_": counts_on_bands(on_bands, num_classes)}
+    for trimap, values in counts_within(in_levels, trimap_widths, num_classes).items():
+        of_bands[f"trimap_{trimap}_"] = values
+    for prefix, values in of_bands.items():
+        layers |= {f"{prefix}{name}": layer for name, layer in values.items()}
+    if entropies is not None:
+        band_pixels = on_bands.labelled[:, 1::2].sum((1, 2))
+        layers["image_band_pixels"] = band_pixels[:, None].expand_as(region["tp"])
+    # All counts leave the device at once.
+    numbers = torch.stack(list(layers.values())).flatten(1).cpu().numpy()
+    columns: dict[str, object] = dict(zip(layers, numbers, strict=True))
+    columns["image"] = np.repeat(np.asarray(ids, dtype=object), num_classes)
+    columns["class"] = np.tile(np.asarray(class_names, dtype=object), len(ids))
     columns["boundary_width"] = np.full(len(ids) * num_classes, width)
-    return pd.DataFrame(columns)[list(COUNT_COLUMNS)]
+    names = [*COUNT_COLUMNS, *trimap_columns(trimap_widths)]
+    if entropies is not None:
+        columns |= _entropy_columns(entropies, labels, marks, num_classes)
+        names += ENTROPY_COLUMNS
+    return pd.DataFrame(columns)[names]
+
+
+def trimap_columns(widths: Sequence[int]) -> list[str]:
+    """The columns of a table of counts that hold those of these trimaps."""
+    return [f"trimap_{width}_{name}" for width in widths for name in ("tp", "fp", "fn")]
+
+
+def _region(counts: Tally, num_classes: int) -> dict[str, Tensor]:
+    labelled, predicted, tp = (of_classes(part[:, 0], num_classes) for part in counts)
+    pixels = counts.labelled[:, 0].sum(1)
+    return {"tp": tp, "fp": predicted - tp, "fn": labelled - tp, "pixels": pixels}
+
+
+def _places(
+    pred: Tensor, labels: Tensor, width: int, trimap_widths: Sequence[int]
+) -> tuple[Tensor, Tensor | None]:
+    """Each pixel's bands of Boundary IoU (1: of the label, 2: of the prediction) and the number of
+    trimaps that it is in; the bands of all widths grow in one pass, the one from the other.
+    """
+    if not trimap_widths:
+        return boundary_marks(labels, pred, width=width), None
+    check_widths(trimap_widths)
+    marks, levels = None, torch.zeros(labels.shape, dtype=torch.uint8, device=labels.device)
+    widths = sorted({width, *trimap_widths})
+    for reached, bands in zip(widths, edge_bands(mark_edges(labels, pred), widths), strict=True):
+        if reached == width:
+            marks = mark_border(bands, width, 3)
+        if reached in trimap_widths:
+            levels += bands & 1
+    assert marks is not None
+    return marks, levels
+
+
+def _entropy_columns(
+    entropies: Tensor, labels: Tensor, marks: Tensor, num_classes: int
+) -> dict[str, object]:
+    sums = class_sums(entropies, labels, marks & 1, num_places=2, num_classes=num_classes).cpu()
+    rows = of_classes(sums, num_classes)
+    columns: dict[str, object] = {}
+    for place, name in enumerate(("entropy_inside", "entropy_band")):
+        columns[name] = rows[:, place].flatten().numpy()
+        columns[f"image_{name}"] = np.repeat(sums[:, place].sum(1).numpy(), num_classes)
+    return columns
 
 
 def group_counts_table(
@@ -85,6 +171,7 @@ def group_counts_table(
     groups: Mapping[str, Sequence[str]],
     ids: Sequence[str],
     class_names: Sequence[str],
+    trimap_widths: Sequence[int] = (),
 ) -> pd.DataFrame:
     """`counts_table` of unions of classes, each against the rest: a row per image and group.
 
@@ -101,5 +188,6 @@ def group_counts_table(
         for index, name in enumerate(class_names):
             lookup[index] = name in members
         views = (lookup[layer.long()] for layer in (pred, labels))
-        tables.append(counts_table(*views, num_classes=1, ids=ids, class_names=[group]))
+        named: dict[str, Any] = {"ids": ids, "class_names": [group]}
+        tables.append(counts_table(*views, num_classes=1, trimap_widths=trimap_widths, **named))
     return pd.concat(tables, ignore_index=True)

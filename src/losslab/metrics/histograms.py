@@ -1,11 +1,16 @@
-"""Counting labels by image and class."""
+"""Counting labels by image, place and class."""
+
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Int, Integer
+from jaxtyping import Float, Int, Integer, UInt8
 from torch import Tensor
 
 from losslab.constants import IGNORE_INDEX
 from losslab.errors import DataError
+
+ENTROPY_STEPS = 2**32
+"""Sums of fractions are made of whole numbers of such steps, so that their order cannot matter."""
 
 
 def check_labels(pred: Tensor, labels: Tensor, num_classes: int) -> None:
@@ -28,32 +33,86 @@ def check_labels(pred: Tensor, labels: Tensor, num_classes: int) -> None:
             raise DataError(f"{what} {value} is outside the classes 0 to {last}")
 
 
-def overlap_counts(
+class Tally(NamedTuple):
+    """Annotated pixels by image, place and class, int64; a binary task has two classes here."""
+
+    labelled: Int[Tensor, "n p c"]
+    predicted: Int[Tensor, "n p c"]
+    correct: Int[Tensor, "n p c"]
+    """Label and prediction agree."""
+
+
+def tally(
     pred: Integer[Tensor, "n h w"],
     labels: Integer[Tensor, "n h w"],
-    in_pred: Bool[Tensor, "n h w"],
-    in_labels: Bool[Tensor, "n h w"],
+    places: UInt8[Tensor, "n h w"] | None = None,
+    *,
+    num_places: int = 1,
     num_classes: int,
-) -> dict[str, Int[Tensor, "n c"]]:
-    """`tp`, `fp`, `fn` of each image and class, of predictions and labels restricted to a mask
-    each.
+) -> Tally:
+    """How often each class is labelled, predicted and both, in each image and place.
 
-    From three histograms: of the prediction, of the label, and of the label where the two agree.
+    `places` gives each pixel one of `num_places` (at most 128) numbers, such as the bands that it
+    is in; None is one place for all. Label maps are checked ones. From two histograms: of the
+    prediction, and of the label by whether the two agree.
     """
-    predicted = _histogram(pred, in_pred, num_classes)
-    labelled = _histogram(labels, in_labels, num_classes)
-    tp = _histogram(labels, in_pred & in_labels & (pred == labels), num_classes)
-    return {"tp": tp, "fp": predicted - tp, "fn": labelled - tp}
-
-
-def _histogram(values: Tensor, mask: Tensor, num_classes: int) -> Tensor:
-    """How often each class occurs under the mask, (n, c) int64; with one class: how often label 1
-    does.
-    """
-    n = len(values)
+    n = len(labels)
     bins = max(num_classes, 2) + 1
-    # The last bin takes what the mask leaves out.
-    index = values.long().masked_fill(~mask, bins - 1).flatten(1)
-    index = index + torch.arange(n, device=index.device)[:, None] * bins
-    counts = torch.bincount(index.flatten(), minlength=n * bins).view(n, bins)
-    return counts[:, 1:2] if num_classes == 1 else counts[:, :num_classes]
+    labels, pred = labels.to(torch.uint8), pred.to(torch.uint8)
+    # The last bin takes void pixels; what is predicted there becomes 255, too.
+    void = (labels == IGNORE_INDEX).view(torch.uint8).neg()
+    agree = (labels == pred).view(torch.uint8)
+    by_label = agree if places is None else 2 * places + agree
+    labelled = _histogram(labels.clamp(max=bins - 1), by_label, 2 * num_places, bins)
+    predicted = _histogram((pred | void).clamp(max=bins - 1), places, num_places, bins)
+    labelled = labelled.view(n, num_places, 2, bins)[..., :-1]
+    predicted = predicted.view(n, num_places, bins)[..., :-1]
+    return Tally(labelled.sum(2), predicted, labelled[:, :, 1])
+
+
+def of_classes(counts: Tensor, num_classes: int) -> Tensor:
+    """The columns of the classes (..., c): of a binary task that of the foreground."""
+    return counts[..., 1:2] if num_classes == 1 else counts
+
+
+def class_sums(
+    values: Float[Tensor, "n h w"],
+    labels: Integer[Tensor, "n h w"],
+    places: UInt8[Tensor, "n h w"],
+    *,
+    num_places: int,
+    num_classes: int,
+) -> Float[Tensor, "n p c"]:
+    """Sums of fractions (0 to 1) over the annotated pixels of each image, place and class, float64.
+
+    The same bits on every device and in every order; NaN for an image with a value that is not
+    finite. A binary task has two classes here.
+    """
+    bins = max(num_classes, 2) + 1
+    index = _index(labels.to(torch.uint8).clamp(max=bins - 1), places, num_places, bins)
+    steps = (values.double() * ENTROPY_STEPS).round().long().flatten()
+    total = torch.zeros(len(labels) * num_places * bins, dtype=torch.int64, device=labels.device)
+    total.index_add_(0, index, steps)
+    sums = total.view(len(labels), num_places, bins)[..., :-1].double() / ENTROPY_STEPS
+    unknown = ~values.isfinite().flatten(1).all(1)
+    return sums.masked_fill(unknown[:, None, None], float("nan"))
+
+
+def _histogram(classes: Tensor, places: Tensor | None, num_places: int, bins: int) -> Tensor:
+    """How often each pair of place and class occurs in each image, one after the other, int64."""
+    index = _index(classes, places, num_places, bins)
+    return torch.bincount(index, minlength=len(classes) * num_places * bins)
+
+
+def _index(classes: Tensor, places: Tensor | None, num_places: int, bins: int) -> Tensor:
+    """The number of each pixel's image, place and class together, int32, flat."""
+    index = classes.to(torch.int32)
+    if places is not None:
+        index.add_(places.to(torch.int32), alpha=bins)
+    n = len(classes)
+    if n > 1:
+        index.add_(
+            torch.arange(n, dtype=torch.int32, device=index.device)[:, None, None],
+            alpha=num_places * bins,
+        )
+    return index.flatten()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, repeat
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -85,6 +85,8 @@ def evaluate(
     objective: Objective | None = None,
     label_maps: LabelMaps | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
+    trimap_widths: Sequence[int] = (),
+    entropies: bool = False,
     check: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """Counts of every picture, class and group, and the mean loss over batches.
@@ -92,7 +94,8 @@ def evaluate(
     Pictures are counted without what lies around them on their canvas: boundary bands end at the
     picture's own border and are as wide as its own diagonal says.
     `label_maps` are those of the split that `objective` reads; without them it makes its own.
-    `groups` are the unions of classes that are counted too.
+    `groups` are the unions of classes that are counted too; `trimap_widths` and `entropies` say
+    what `counts_table` is to count beyond regions and their boundaries.
     `check` is called after each batch and may raise to end the evaluation.
     """
     tables, of_groups, losses = [], [], []
@@ -102,10 +105,15 @@ def evaluate(
     predicted = predictions(model, pictures, precision=precision, batch_size=batch_size)
     for (where, labels, logits), maps_of_batch in zip(predicted, maps, strict=False):
         pred, ids = classify(logits), pictures.ids[where]
+        undecided = entropy(logits) if entropies else None
         for alike, extent in _alike(pictures.extents[where]):
             shown = cut(pred[alike], extent), cut(labels[alike], extent)
-            named = {"ids": ids[alike], "class_names": data.class_names}
-            tables.append(counts_table(*shown, num_classes=data.num_classes, **named))
+            named: dict[str, Any] = {"ids": ids[alike], "class_names": data.class_names}
+            named["trimap_widths"] = trimap_widths
+            of_pixels = None if undecided is None else cut(undecided[alike], extent)
+            tables.append(
+                counts_table(*shown, num_classes=data.num_classes, entropies=of_pixels, **named)
+            )
             if groups:
                 of_groups.append(group_counts_table(*shown, groups=groups, **named))
         if objective is not None:

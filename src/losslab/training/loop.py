@@ -21,6 +21,7 @@ from losslab.data.transforms import AUGMENTATIONS, draw_geometry, normalize
 from losslab.errors import StudyError, Terminated
 from losslab.files import write_atomically, write_json
 from losslab.losses import build_loss, needs_edge_net
+from losslab.metrics import TRIMAP_WIDTHS
 from losslab.models import build_model
 from losslab.spec import RunSpec
 from losslab.training.checkpoint import Progress, RunState, load_weights, save_weights
@@ -282,6 +283,8 @@ def train(
             precision=spec.precision,
             batch_size=batch_at_test(batch_size, data),
             groups=data.groups,
+            trimap_widths=TRIMAP_WIDTHS,
+            entropies=True,
             check=stop_without_saving,
         )
         write_atomically(run_dir / "counts.parquet", tested.counts.to_parquet)
