@@ -55,7 +55,9 @@ def mean_losses(state: RunState, names: Sequence[str]) -> dict[str, float]:
 def dataset_means(counts: pd.DataFrame) -> dict[str, float]:
     """Data-set level scores, averaged over classes."""
     wanted = (score for score in SCORES.values() if score.level == "dataset")
-    return {score.metric: score.of(counts)[MEAN] for score in wanted if score.applies(counts)}
+    return {
+        score.metric: float(score.of(counts)[MEAN]) for score in wanted if score.applies(counts)
+    }
 
 
 def is_better(monitor: str, value: float, progress: Progress) -> bool:
