@@ -7,8 +7,9 @@ import pandas as pd
 import scipy
 
 from losslab.analysis.audit.findings import of
+from losslab.analysis.intervals import LEVEL, bootstrap_interval
 from losslab.analysis.published import load_published
-from losslab.analysis.statistics import LEVEL, bootstrap_interval, paired_comparison
+from losslab.analysis.statistics import paired_comparison
 
 PROPOSED = {
     "rahman2016": ("IoU loss", "iou"),

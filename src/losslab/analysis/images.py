@@ -1,0 +1,60 @@
+"""Comparisons over test images: what other images would have given these same networks."""
+
+import numpy as np
+import pandas as pd
+
+from losslab.analysis.intervals import bootstrap_interval
+from losslab.analysis.p_values import with_holm
+from losslab.analysis.scores import with_setting
+from losslab.analysis.statistics import compare, paired_differences
+
+
+def image_comparison(
+    results: pd.DataFrame,
+    baseline: str,
+    *,
+    metric: str = "iou",
+    resamples: int = 9999,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """What each loss gains over the baseline, image against image, each averaged over the seeds.
+
+    `results` is the table of `losslab.study.load_results`. Returns a row per setting and loss: n
+    images, mean, baseline_mean, difference, low and high (95 % BCa bootstrap over images, Efron
+    1987), df, effect_size, t_p, wilcoxon_p (each with Holm's correction), wilcoxon_p_min, reason as
+    in `paired_comparison`, and `better`, the share of images on which the loss scores higher. It
+    holds for these trained networks: it says nothing of what another seed would give.
+    """
+    differences = image_differences(results, baseline, metric=metric)
+    rows = []
+    for (setting, loss), part in differences.groupby(["setting", "loss"], sort=False):
+        values = part["difference"].to_numpy(float)
+        row = {"setting": setting, "loss": loss, "baseline": baseline, "n": len(values)}
+        row |= {"mean": part["value"].mean(), "baseline_mean": part["baseline_value"].mean()}
+        row |= {**compare(values), "better": float(np.mean(values > 0))}
+        rows.append(row | bootstrap_interval(values, resamples, np.random.default_rng(seed)))
+    return with_holm(pd.DataFrame(rows, columns=_COLUMNS), ("t_p", "wilcoxon_p"))
+
+
+_COLUMNS = [
+    *("setting", "loss", "baseline", "n", "mean", "baseline_mean", "difference", "low", "high"),
+    *("df", "effect_size", "t_p", "t_p_holm", "wilcoxon_p", "wilcoxon_p_holm", "wilcoxon_p_min"),
+    *("reason", "better"),
+]
+
+
+def image_differences(results: pd.DataFrame, baseline: str, *, metric: str = "iou") -> pd.DataFrame:
+    """Each image's score minus the baseline's, both averaged over the seeds that the two share."""
+    paired = run_image_differences(results, baseline, metric=metric)
+    keys = ["setting", "loss", "fold", "image"]
+    columns = ["value", "baseline_value", "difference"]
+    return paired.groupby(keys, sort=False)[columns].mean().reset_index()
+
+
+def run_image_differences(
+    results: pd.DataFrame, baseline: str, *, metric: str = "iou"
+) -> pd.DataFrame:
+    """Each image's score in each run minus that in the baseline's run of that fold and seed."""
+    wanted = (results["level"] == "per_image") & (results["metric"] == metric)
+    images = with_setting(results[wanted & (results["class"] == "mean")].dropna(subset=["value"]))
+    return paired_differences(images, baseline, by=("setting", "image"))
