@@ -5,6 +5,7 @@ import pytest
 
 from losslab.analysis import class_differences, provenance, select_scores, with_setting
 from losslab.errors import StudyError
+from tests.analysis.counted import counts_of, evenly, results_of
 from tests.analysis.synthetic import CLASSES, EFFECTS, synthetic_results
 
 
@@ -24,6 +25,21 @@ def test_missing_tasks_and_encoders_do_not_drop_rows() -> None:
 def test_an_unknown_metric_is_an_error_with_the_choices() -> None:
     with pytest.raises(StudyError, match="unknown metric 'iuo': one of accuracy, iou"):
         select_scores(synthetic_results(seeds=1), metric="iuo")
+
+
+def test_a_level_that_a_metric_has_not_is_an_error_with_those_it_has() -> None:
+    with pytest.raises(StudyError, match="no e_measure at dataset level: take image level"):
+        select_scores(synthetic_results(seeds=1), metric="e_measure")
+    with pytest.raises(StudyError, match="unknown level 'set': one of dataset, image"):
+        select_scores(synthetic_results(seeds=1), level="set")
+
+
+def test_a_metric_at_a_level_is_its_usual_definition_among_all() -> None:
+    counts = counts_of({"background": evenly(0.9, 0.9), "a": evenly(0.5, 0.7)})
+    scores = select_scores(results_of({"ce": [counts]}), level="dataset")
+    assert scores["value"].to_list() == pytest.approx([(0.9 + 5630 / 10900) / 2])
+    of_class = select_scores(results_of({"ce": [counts]}), level="image", classes=["a"])
+    assert of_class["value"].to_list() == pytest.approx([0.68])
 
 
 def test_runs_that_a_pairing_cannot_tell_apart_are_an_error_that_names_them() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import mistune
 import pandas as pd
+import pytest
 
 from losslab.analysis import (
     costs,
@@ -21,7 +22,10 @@ from losslab.analysis import (
     tables,
     write_table,
 )
+from tests.analysis.counted import counts_of, evenly, results_of
 from tests.analysis.synthetic import synthetic_histories, synthetic_results, synthetic_runs
+
+LOSSES = {"ce": 0.9, "iou": 0.5}
 
 
 def test_score_table_is_in_percent_best_first() -> None:
@@ -32,6 +36,32 @@ def test_score_table_is_in_percent_best_first() -> None:
     assert means == sorted(means, reverse=True)
     raw = score_table(results)
     assert raw["mean"].between(0, 1).all()
+
+
+def test_a_score_table_carries_the_definition_of_every_number() -> None:
+    runs = {loss: [counts_of({"a": evenly(share, share)})] for loss, share in LOSSES.items()}
+    table = score_table(results_of(runs))
+    held = ["level", "classes", "absent", "void"]
+    assert table[held].notna().all(axis=None)
+    widths = table.set_index("score")["width"]
+    assert set(widths["trimap_iou_3@image"]) == {3}
+    assert widths["iou@dataset"].isna().all()
+    means = table[table["score"] == "iou@image"].set_index("loss")["mean"]
+    assert means.to_dict() == pytest.approx(LOSSES)
+
+
+def test_scores_shown_lead_with_the_chosen_one_and_have_a_caption() -> None:
+    runs = {loss: [counts_of({"a": evenly(share, share)})] for loss, share in LOSSES.items()}
+    table = score_table(results_of(runs))
+    shown = tables.show_scores(table, metric="e_measure", level="image")
+    assert shown["loss"].to_list() == ["ce", "iou"]
+    assert shown.columns[2] == "E-measure, %"
+    assert not [name for name in shown.columns if "edges" in name]
+    trimap = tables.show_scores(table, metric="trimap_iou_1", level="dataset")
+    assert trimap.columns[2] == "IoU within 1 px of edges, %"
+    caption = tables.scores_caption(table, level="image")
+    assert "Boundary IoU: bands 2 %" in caption
+    assert "Pixel accuracy: mean over images" in caption
 
 
 def test_each_table_for_people_has_a_row_per_loss() -> None:
@@ -84,6 +114,15 @@ def test_tables_are_written_as_csv_in_full_precision_and_as_latex(tmp_path: Path
     assert "dice\\_focal" in latex
     assert "33.3 $\\pm$ 0.1" in latex
     assert "score, \\%" in latex
+
+
+def test_a_caption_stands_over_the_latex_and_the_markdown_table(tmp_path: Path) -> None:
+    caption = "IoU_b: 2 % of the diagonal; n < 5"
+    write_table(tmp_path, "scores", pd.DataFrame({"a": [1]}), caption=caption, markdown=True)
+    latex = (tmp_path / "tables" / "scores.tex").read_text()
+    assert "\\caption{IoU\\_b: 2 \\% of the diagonal; n $<$ 5}" in latex
+    markdown = (tmp_path / "tables" / "scores.md").read_text()
+    assert markdown.startswith("IoU_b: 2 % of the diagonal; n < 5\n\n| a")
 
 
 def test_no_folder_means_no_files(tmp_path: Path, monkeypatch) -> None:

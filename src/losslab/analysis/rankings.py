@@ -1,81 +1,224 @@
 """Whether the order of the losses survives another common definition of the score."""
 
 import math
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 import pandas as pd
+import scipy
 
 from losslab.analysis.claims import ENOUGH_SEEDS
-from losslab.analysis.scores import definition, select_scores
+from losslab.analysis.definitions import NAMES, is_derived, short_name
+from losslab.analysis.scores import PAIR, check_score, scores_under
 from losslab.analysis.statistics import paired_comparison
+from losslab.errors import StudyError
+from losslab.metrics import DEFINITIONS
 
-DEFINITIONS = (
-    ("iou", "dataset"),
-    ("iou", "image"),
-    ("boundary_iou", "dataset"),
-    ("boundary_iou", "image"),
-    ("accuracy", "dataset"),
+USUAL = (
+    "iou@dataset",
+    "iou@image",
+    "boundary_iou@dataset",
+    "boundary_iou@image",
+    "accuracy@dataset",
 )
 """Scores that papers rank losses by; Dice is left out: per class it is a function of IoU."""
 
+_METRICS = list(NAMES)
+COMMON = tuple(
+    sorted(
+        (name for name, score in DEFINITIONS.items() if score.is_quality),
+        key=lambda name: _METRICS.index(DEFINITIONS[name].metric),
+    )
+)
+"""All common definitions that losses can be ranked by, those of a metric together."""
 
-def rankings(results: pd.DataFrame, *, metric: str = "iou", level: str = "dataset") -> pd.DataFrame:
-    """Each loss's mean score and rank (1 is best) under the chosen and every common definition.
+_EQUAL = 1e-12
+"""Differences (fractions) below this are rounding."""
 
-    Columns: setting, definition, chosen (whether it is the one asked for), loss, value (mean over
-    folds and seeds), rank. Definitions that the results do not hold are left out.
+
+def rankings(
+    results: pd.DataFrame,
+    *,
+    metric: str = "iou",
+    level: str = "dataset",
+    definitions: Iterable[str] = USUAL,
+) -> pd.DataFrame:
+    """Each loss's mean score and rank (1 is best) under the chosen definition and under others.
+
+    `definitions` are keys of `losslab.metrics.DEFINITIONS`. Columns: setting, definition (short
+    name), score (its key), chosen (whether it is the one asked for), derived (see `is_derived`),
+    same_as (the key of an earlier definition that gives all these runs the same numbers, else ""),
+    loss, value (mean over folds and seeds), rank (equal scores share the better one). Definitions
+    under which not all runs of the chosen one have a score are left out of their setting: see
+    `left_out`. Raises StudyError where no run has the chosen score.
     """
-    order = [(metric, level), *(pair for pair in DEFINITIONS if pair != (metric, level))]
-    parts = []
-    for name, at in order:
-        scores = select_scores(results, metric=name, level=at)
-        if scores.empty:
-            continue
-        means = scores.groupby(["setting", "loss"], as_index=False)["value"].mean()
-        means["rank"] = means.groupby("setting")["value"].rank(ascending=False, method="min")
-        parts.append(means.assign(definition=definition(name, at), chosen=(name, at) == order[0]))
-    columns = ["setting", "definition", "chosen", "loss", "value", "rank"]
-    return pd.concat(parts, ignore_index=True)[columns].astype({"rank": int})
+    rows = []
+    for setting, wide in _by_setting(results, metric, level, definitions).items():
+        chosen, seen = wide.columns[0], {}
+        means = wide.groupby("loss").mean()
+        for name in wide:
+            same = seen.setdefault(tuple(wide[name].round(12)), name)
+            row = {"setting": setting, "definition": short_name(DEFINITIONS[name]), "score": name}
+            row |= {"chosen": name == chosen, "derived": is_derived(name, chosen)}
+            row["same_as"] = "" if same == name else same
+            ranks = means[name].round(12).rank(ascending=False, method="min")
+            for loss, value in means[name].items():
+                rows.append(row | {"loss": loss, "value": value, "rank": int(ranks[loss])})
+    return pd.DataFrame(rows)
+
+
+def left_out(
+    results: pd.DataFrame,
+    *,
+    metric: str = "iou",
+    level: str = "dataset",
+    definitions: Iterable[str] = USUAL,
+) -> pd.DataFrame:
+    """The definitions that `rankings` leaves out, and why: setting, score, reason.
+
+    Reasons: "not stored" (no run of the setting has counts of that metric: they were made by an
+    older version), "no such classes" (one class, or none called background), "not all runs".
+    """
+    names = list(dict.fromkeys([check_score(metric, level), *definitions]))
+    scores = scores_under(results, names)
+    kept = _by_setting(results, metric, level, names)
+    rows = []
+    for setting, wide in kept.items():
+        held = set(scores.loc[scores["setting"] == setting, "score"])
+        metrics = {DEFINITIONS[name].metric for name in held}
+        for name in names:
+            if name in wide:
+                continue
+            stored = DEFINITIONS[name].metric in metrics
+            reason = "no such classes" if stored else "not stored"
+            reason = "not all runs" if name in held else reason
+            rows.append({"setting": setting, "score": name, "reason": reason})
+    return pd.DataFrame(rows, columns=["setting", "score", "reason"])
 
 
 def ranking_flips(
-    results: pd.DataFrame, *, metric: str = "iou", level: str = "dataset"
+    results: pd.DataFrame,
+    *,
+    metric: str = "iou",
+    level: str = "dataset",
+    definitions: Iterable[str] = USUAL,
+    ratios: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Pairs of losses whose order under the chosen score reverses under another definition.
 
-    Columns: setting, definition, better (the loss ahead under the chosen score), worse, difference
-    (better minus worse, chosen score), other_difference (under `definition`, negative), seeds (the
-    fewer of those behind the two), clear (whether both 95 % intervals over the paired runs exclude
-    0, given `ENOUGH_SEEDS`). Nothing is corrected for the number of pairs and definitions.
+    Columns: setting, definition (short name), score (its key), better (the loss ahead under the
+    chosen score), worse, difference (better minus worse over the runs that share fold and seed, by
+    the chosen score) with low and high, other_difference (under `definition`, negative) with
+    other_low and other_high, seeds, clear (whether both 95 % intervals exclude 0, given
+    `ENOUGH_SEEDS`). Definitions that `rankings` marks derived or same_as have no rows: they would
+    tell the same flip twice. `ratios` are those of `paired_comparison`. Nothing is corrected for
+    the number of pairs and definitions.
     """
-    chosen = _all_pairs(select_scores(results, metric=metric, level=level))
     rows = []
-    for name, at in DEFINITIONS:
-        if (name, at) == (metric, level):
-            continue
-        other = _all_pairs(select_scores(results, metric=name, level=at))
-        for key, (difference, seeds, sure) in chosen.items():
-            other_difference, other_seeds, other_sure = other.get(key, (math.nan, 0, False))
-            if not difference * other_difference < 0:
+    for setting, wide in _by_setting(results, metric, level, definitions).items():
+        chosen, seen = wide.columns[0], set()
+        ahead = _paired_means(wide[chosen])
+        for name in wide:
+            numbers = tuple(wide[name].round(12))
+            if numbers in seen or is_derived(name, chosen):
                 continue
-            setting, first, second = key
-            better, worse = (first, second) if difference > 0 else (second, first)
-            row = {"setting": setting, "definition": definition(name, at), "better": better}
-            row |= {"worse": worse, "difference": abs(difference)}
-            fewer = min(seeds, other_seeds)
-            row |= {"other_difference": -abs(other_difference), "seeds": fewer}
-            rows.append(row | {"clear": sure and other_sure and fewer >= ENOUGH_SEEDS})
-    columns = ["setting", "definition", "better", "worse", "difference", "other_difference"]
-    return pd.DataFrame(rows, columns=[*columns, "seeds", "clear"])
+            seen.add(numbers)
+            row = {"setting": setting, "definition": short_name(DEFINITIONS[name]), "score": name}
+            for pair, difference in _paired_means(wide[name]).items():
+                if abs(difference) > _EQUAL < abs(ahead[pair]) and difference * ahead[pair] < 0:
+                    better, worse = pair if difference < 0 else pair[::-1]
+                    rows.append(row | {"better": better, "worse": worse})
+        own = [row for row in rows if row["setting"] == setting]
+        intervals = _intervals(wide.assign(setting=setting), own, ratios)
+        for row in own:
+            pair = (row["better"], row["worse"])
+            row |= _both(intervals[chosen, *pair], intervals[row["score"], *pair])
+    return pd.DataFrame(rows, columns=[*_FLIP, *_BOTH])
 
 
-def _all_pairs(scores: pd.DataFrame) -> dict[tuple[str, str, str], tuple[float, int, bool]]:
-    """(setting, loss, loss) -> (mean of first minus second, seeds, interval excludes 0)."""
+_FLIP = ("setting", "definition", "score", "better", "worse")
+_BOTH = (
+    *("difference", "low", "high", "other_difference", "other_low", "other_high"),
+    *("seeds", "clear"),
+)
+
+
+def agreement(ranked: pd.DataFrame, flips: pd.DataFrame) -> pd.DataFrame:
+    """How far each definition orders the losses as the chosen one does.
+
+    Of the tables of `rankings` and `ranking_flips`: setting, definition, score, chosen, derived,
+    same_as, tau (Kendall's tau-b of the two rankings, -1 to 1; NaN with one loss or where all are
+    equal), flips (pairs of losses that change places), clear (those of them told from chance).
+    """
+    rows = []
+    for setting, part in ranked.groupby("setting", sort=False):
+        wide = part.pivot(index="loss", columns="score", values="rank")
+        first = wide[part.loc[part["chosen"], "score"].iloc[0]]
+        for name, of_name in part.groupby("score", sort=False):
+            row = of_name.iloc[0][["setting", "definition", "score", "chosen", "derived"]].to_dict()
+            row |= {"same_as": of_name["same_as"].iloc[0], "tau": _tau(first, wide[name])}
+            like = row["same_as"] or name
+            mine = flips[(flips["setting"] == setting) & (flips["score"] == like)]
+            rows.append(row | {"flips": len(mine), "clear": int(mine["clear"].sum())})
+    return pd.DataFrame(rows)
+
+
+def _by_setting(
+    results: pd.DataFrame, metric: str, level: str, definitions: Iterable[str]
+) -> dict[str, pd.DataFrame]:
+    """The scores of each setting: a row per loss, fold and seed, a column per definition under
+    which all runs of the chosen one have a score; that one first.
+    """
+    chosen = check_score(metric, level)
+    names = list(dict.fromkeys([chosen, *definitions]))
+    scores = scores_under(results, names)
+    if chosen not in set(scores["score"]):
+        raise StudyError(
+            f"no run has a score {chosen}: its counts were not stored, or no class has one; choose "
+            "another metric or level, or make the runs again"
+        )
     found = {}
-    for setting, part in scores.groupby("setting"):
-        for first, second in combinations(sorted(part["loss"].unique()), 2):
-            two = part[part["loss"].isin([first, second])]
-            for row in paired_comparison(two, second).to_dict("records"):
-                sure = bool(row["low"] > 0 or row["high"] < 0)
-                found[str(setting), first, second] = (row["difference"], int(row["seeds"]), sure)
+    for setting, part in scores.groupby("setting", sort=False):
+        wide = part.pivot(index=["loss", *PAIR], columns="score", values="value")
+        if chosen in wide:
+            runs = wide[wide[chosen].notna()]
+            found[str(setting)] = runs[[name for name in names if name in runs]].dropna(axis=1)
     return found
+
+
+def _paired_means(scores: pd.Series) -> dict[tuple[str, str], float]:
+    """(first, second) -> mean of first minus second over the folds and seeds that both have."""
+    wide = scores.unstack("loss")
+    pairs = combinations(sorted(wide), 2)
+    return {(one, two): float((wide[one] - wide[two]).mean()) for one, two in pairs}
+
+
+def _intervals(
+    wide: pd.DataFrame, rows: list[dict], ratios: Mapping[str, float] | None
+) -> dict[tuple[str, str, str], dict]:
+    """`paired_comparison` of each pair that flips: (score, better, worse) -> its row."""
+    found = {}
+    tidy = wide.reset_index().melt(["setting", "loss", *PAIR], var_name="score")
+    for worse in dict.fromkeys(row["worse"] for row in rows):
+        mine = [row for row in rows if row["worse"] == worse]
+        losses = {worse, *(row["better"] for row in mine)}
+        names = {wide.columns[0], *(row["score"] for row in mine)}
+        part = tidy[tidy["loss"].isin(losses) & tidy["score"].isin(names)]
+        compared = paired_comparison(part, worse, by=("setting", "score"), ratios=ratios)
+        for row in compared.to_dict("records"):
+            found[row["score"], row["loss"], worse] = row
+    return found
+
+
+def _both(chosen: Mapping, other: Mapping) -> dict[str, object]:
+    seeds = int(min(chosen["seeds"], other["seeds"]))
+    sure = seeds >= ENOUGH_SEEDS and chosen["low"] > 0 > other["high"]
+    ends = {f"other_{name}": other[name] for name in ("difference", "low", "high")}
+    own = {name: chosen[name] for name in ("difference", "low", "high")}
+    return {**own, **ends, "seeds": seeds, "clear": bool(sure)}
+
+
+def _tau(first: pd.Series, second: pd.Series) -> float:
+    if len(first) < 2 or first.nunique() == 1 or second.nunique() == 1:
+        return math.nan
+    return float(scipy.stats.kendalltau(first, second).statistic)

@@ -4,7 +4,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from losslab.analysis.definitions import LEVEL_NAMES, METRICS, NAMES, short_name
 from losslab.errors import StudyError, unknown
+from losslab.metrics import DEFINITIONS, SCORES
+from losslab.metrics.scores import MEAN
 
 SETTING = ("dataset", "task", "model", "encoder")
 """Columns that say what was trained; losses are compared within one setting only."""
@@ -12,20 +15,11 @@ SETTING = ("dataset", "task", "model", "encoder")
 PAIR = ("fold", "seed")
 """Columns that two runs of a setting share when they are compared as a pair."""
 
-METRICS = {
-    "accuracy": "pixel accuracy",
-    "iou": "IoU",
-    "dice": "Dice",
-    "boundary_iou": "Boundary IoU",
-}
-CURVES = {
-    "accuracy": "val_accuracy",
-    "iou": "val_iou",
-    "dice": "val_iou",
-    "boundary_iou": "val_boundary_iou",
-}
+CURVES = dict.fromkeys(METRICS, "val_iou")
+CURVES |= {"accuracy": "val_accuracy", "boundary_iou": "val_boundary_iou"}
 """The validation score in a run's history that stands for each metric."""
-LEVELS = {"dataset": "data set", "image": "mean over images"}
+LEVELS = {level: LEVEL_NAMES[level] for level in ("dataset", "image")}
+"""Levels at which a comparison may be asked for."""
 
 
 def with_setting(frame: pd.DataFrame) -> pd.DataFrame:
@@ -56,7 +50,7 @@ def select_scores(
     *,
     metric: str = "iou",
     level: str = "dataset",
-    classes: Iterable[str] = ("mean",),
+    classes: Iterable[str] = (MEAN,),
 ) -> pd.DataFrame:
     """One score per setting, class, loss, fold and seed, as fractions.
 
@@ -64,17 +58,36 @@ def select_scores(
     loss, fold, seed, run_id, value, without the scores that are undefined (NaN). Raises StudyError
     for an unknown metric or level and for two runs that a pairing could not tell apart.
     """
-    for kind, name, choices in (("metric", metric, METRICS), ("level", level, LEVELS)):
+    scores = scores_under(results, [check_score(metric, level)], classes=classes)
+    return scores.drop(columns="score")
+
+
+def check_score(metric: str, level: str) -> str:
+    """The key of the usual score of a metric at a level; raises StudyError where there is none."""
+    if f"{metric}@{level}" in SCORES:
+        return f"{metric}@{level}"
+    metrics = [name for name in NAMES if any(one.metric == name for one in SCORES.values())]
+    for kind, name, choices in (("metric", metric, metrics), ("level", level, LEVELS)):
         if name not in choices:
             raise StudyError(unknown(kind, name, choices))
-    wanted = (
-        (results["metric"] == metric)
-        & (results["level"] == level)
-        & (results["image"].fillna("") == "")
-        & results["class"].isin(list(classes))
-    )
+    levels = [one.level for one in SCORES.values() if one.metric == metric]
+    raise StudyError(f"there is no {metric} at {level} level: take {' or '.join(levels)} level")
+
+
+def scores_under(
+    results: pd.DataFrame, definitions: Iterable[str], *, classes: Iterable[str] = (MEAN,)
+) -> pd.DataFrame:
+    """`select_scores` for several definitions at once, with a column `score`: the definition's key.
+
+    Those that the results do not hold have no rows.
+    """
+    wanted = results["class"].isin(list(classes)) & (results["image"].fillna("") == "")
     rows = with_setting(results[wanted])
-    keys = ["setting", "class", "loss", *PAIR]
+    rows["score"] = (
+        rows["definition"] if "definition" in rows else rows["metric"] + "@" + rows["level"]
+    )
+    rows = rows[rows["score"].isin(list(definitions))]
+    keys = ["score", "setting", "class", "loss", *PAIR]
     twice = rows[rows.duplicated(keys, keep=False)]
     if len(twice):
         first = twice[(twice[keys] == twice.iloc[0][keys]).all(axis=1)]
@@ -89,7 +102,7 @@ def select_scores(
 
 def class_names(results: pd.DataFrame) -> list[str]:
     """The classes of the results in their stored order, without the mean over them."""
-    return [str(name) for name in results["class"].drop_duplicates() if name != "mean"]
+    return [str(name) for name in results["class"].drop_duplicates() if name != MEAN]
 
 
 def check_baseline(scores: pd.DataFrame, baseline: str) -> None:
@@ -101,7 +114,7 @@ def check_baseline(scores: pd.DataFrame, baseline: str) -> None:
 
 def definition(metric: str, level: str) -> str:
     """A score's short name for headers and axes, such as "IoU (data set)"."""
-    return f"{METRICS[metric]} ({LEVELS[level]})"
+    return short_name(DEFINITIONS[f"{metric}@{level}"])
 
 
 def image_definition(metric: str) -> str:

@@ -1,52 +1,25 @@
 """Tables for people: percent, mean ± standard deviation, and a file of each as CSV and LaTeX."""
 
 import math
+import re
 from pathlib import Path
 
 import pandas as pd
 
-from losslab.analysis.claims import ENOUGH_SEEDS, p_text, points
+from losslab.analysis.claims import p_text, points
 from losslab.analysis.costs import wall_unit
-from losslab.analysis.scores import LEVELS, METRICS, definition, select_scores
+from losslab.analysis.definitions import caption as caption
+from losslab.analysis.definitions import with_definition as with_definition
+from losslab.analysis.score_tables import score_table as score_table
+from losslab.analysis.score_tables import scores_caption as scores_caption
+from losslab.analysis.score_tables import show_flips as show_flips
+from losslab.analysis.score_tables import show_rankings as show_rankings
+from losslab.analysis.score_tables import show_scores as show_scores
+from losslab.analysis.table_parts import for_one_setting as for_one_setting
+from losslab.markdown import escaped
 from losslab.markdown import markdown_table as markdown_table
 
 _LATEX = {"±": "$\\pm$", "−": "$-$", "–": "--", "×": "$\\times$", "<": "$<$", ">": "$>$"}
-
-
-def score_table(results: pd.DataFrame) -> pd.DataFrame:
-    """Every score of every loss: n (runs), mean and sd over folds and seeds, as fractions.
-
-    Columns: setting, loss, metric, level, definition, n, mean, sd (NaN with one run).
-    """
-    parts = []
-    for metric in METRICS:
-        for level in LEVELS:
-            scores = select_scores(results, metric=metric, level=level)
-            groups = scores.groupby(["setting", "loss"])["value"]
-            found = groups.agg(n="size", mean="mean", sd="std").reset_index()
-            name = definition(metric, level)
-            parts.append(found.assign(metric=metric, level=level, definition=name))
-    columns = ["setting", "loss", "metric", "level", "definition", "n", "mean", "sd"]
-    return pd.concat([part for part in parts if len(part)], ignore_index=True)[columns]
-
-
-def show_scores(
-    table: pd.DataFrame, *, metric: str = "iou", level: str = "dataset"
-) -> pd.DataFrame:
-    """`score_table` of one level for people: a row per loss, "mean ± sd" in percent.
-
-    The column of `metric` comes first and orders the rows, best first.
-    """
-    rows = table[table["level"] == level].copy()
-    pairs = zip(rows["mean"], rows["sd"], strict=True)
-    rows["text"] = [_mean_sd(mean, sd) for mean, sd in pairs]
-    keys = ["setting", "loss"]
-    wide = rows.pivot(index=keys, columns="metric", values="text")
-    wide.insert(0, "runs", rows.groupby(keys)["n"].max())
-    first = rows[rows["metric"] == metric].sort_values(["setting", "mean"], ascending=[True, False])
-    names = [metric, *(name for name in METRICS if name != metric and name in wide)]
-    wide = wide.loc[pd.MultiIndex.from_frame(first[keys]), ["runs", *names]].reset_index()
-    return for_one_setting(wide.rename(columns={name: f"{METRICS[name]}, %" for name in names}))
 
 
 def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
@@ -91,18 +64,6 @@ def show_noise(noise: pd.DataFrame) -> pd.DataFrame:
     return for_one_setting(table)
 
 
-def show_rankings(rankings: pd.DataFrame) -> pd.DataFrame:
-    """`rankings` for people: a row per loss, "rank (percent)" under each definition."""
-    rows = rankings.copy()
-    texts = zip(rows["rank"], rows["value"], strict=True)
-    rows["text"] = [f"{rank} ({points(value, sign=False)})" for rank, value in texts]
-    names = list(dict.fromkeys(rows["definition"]))
-    wide = rows.pivot(index=["setting", "loss"], columns="definition", values="text")
-    first = rows[rows["chosen"]].sort_values(["setting", "rank", "loss"])
-    wide = wide.loc[pd.MultiIndex.from_frame(first[["setting", "loss"]]), names]
-    return for_one_setting(wide.fillna("–").reset_index())
-
-
 def show_costs(costs: pd.DataFrame) -> pd.DataFrame:
     """`costs` for people: wall time, milliseconds and GiB, each with its ratio to the baseline."""
     table = costs[["setting", "device", "loss", "runs"]].copy()
@@ -131,19 +92,6 @@ def show_epochs(medians: pd.DataFrame) -> pd.DataFrame:
     return for_one_setting(table)
 
 
-def show_flips(flips: pd.DataFrame) -> pd.DataFrame:
-    """`ranking_flips` for people, in points."""
-    table = flips[["setting", "better", "worse", "definition"]].copy()
-    table["chosen score, points"] = [points(value, 2) for value in flips["difference"]]
-    table["under that, points"] = [points(value, 2) for value in flips["other_difference"]]
-    few = flips["seeds"] < ENOUGH_SEEDS
-    table["both 95 % intervals exclude 0 (uncorrected)"] = [
-        f"fewer than {ENOUGH_SEEDS} seeds" if below else "yes" if clear else "no"
-        for below, clear in zip(few, flips["clear"], strict=True)
-    ]
-    return for_one_setting(table.rename(columns={"definition": "reverses under"}))
-
-
 def show_samples(summary: pd.DataFrame) -> pd.DataFrame:
     """`sample_summary` for people."""
     table = summary[["image", "loss"]].copy()
@@ -154,11 +102,6 @@ def show_samples(summary: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def for_one_setting(table: pd.DataFrame) -> pd.DataFrame:
-    """The table without its column `setting` where that is the same in every row."""
-    return table.drop(columns="setting") if table["setting"].nunique() <= 1 else table
-
-
 def inline_list(table: pd.DataFrame) -> str:
     """A table of name and value as one line of text, without what is not set."""
     rows = table[table["value"] != "–"].to_dict("records")
@@ -166,12 +109,20 @@ def inline_list(table: pd.DataFrame) -> str:
 
 
 def write_table(
-    directory: str | Path, name: str, numbers: pd.DataFrame, text: pd.DataFrame | None = None
+    directory: str | Path,
+    name: str,
+    numbers: pd.DataFrame,
+    text: pd.DataFrame | None = None,
+    *,
+    caption: str = "",
+    markdown: bool = False,
 ) -> None:
-    """Write `tables/<name>.csv` (full precision) and `tables/<name>.tex` under a report's folder.
+    """Write `tables/<name>.csv` (full precision) and `tables/<name>.tex` under a report's folder,
+    and `tables/<name>.md` where asked for.
 
-    The LaTeX table is `text`, the one for people (default `numbers`), and needs the package
-    booktabs. With directory "" nothing is written, so that a notebook can be run for its display.
+    The LaTeX and Markdown tables are `text`, the one for people (default `numbers`), under their
+    caption; LaTeX needs the package booktabs. With directory "" nothing is written, so that a
+    notebook can be run for its display.
     """
     if str(directory) == "":
         return
@@ -179,15 +130,18 @@ def write_table(
     folder.mkdir(parents=True, exist_ok=True)
     numbers.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
     shown = numbers if text is None else text
-    latex = shown.to_latex(index=False, escape=True)
+    latex = shown.to_latex(index=False, escape=True, caption=_latex_text(caption) or None)
     for character, command in _LATEX.items():
         latex = latex.replace(character, command)
     (folder / f"{name}.tex").write_text(latex, encoding="utf-8")
+    if markdown:
+        lines = "\n\n".join(filter(None, [escaped(caption), markdown_table(shown)]))
+        (folder / f"{name}.md").write_text(f"{lines}\n", encoding="utf-8")
 
 
-def _mean_sd(mean: float, sd: float) -> str:
-    text = points(mean, 2, sign=False)
-    return text if math.isnan(sd) else f"{text} ± {points(sd, 2, sign=False)}"
+def _latex_text(text: str) -> str:
+    """The text with what LaTeX would read as a command escaped."""
+    return re.sub(r"[%&#_$]", r"\\\g<0>", text)
 
 
 def _intervals(rows: pd.DataFrame) -> list[str]:

@@ -1,0 +1,116 @@
+"""Tables of scores and of rankings, each with what its numbers mean."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from losslab.analysis.claims import ENOUGH_SEEDS, points
+from losslab.analysis.definitions import METRICS, NAMES, caption, rules_of, short_name
+from losslab.analysis.scores import scores_under
+from losslab.analysis.table_parts import for_one_setting, mean_sd
+from losslab.metrics import DEFINITIONS, SCORES
+
+
+def score_table(results: pd.DataFrame, definitions: Iterable[str] = tuple(SCORES)) -> pd.DataFrame:
+    """Every score of every loss: n (runs), mean and sd over folds and seeds, as fractions.
+
+    Columns: setting, loss, metric, level, classes, absent, void, width (of `rules_of`), score (key
+    of the definition), definition (its short name), n, mean, sd (NaN with one run).
+    """
+    names, parts = list(definitions), []
+    scores = scores_under(results, names)
+    for name in names:
+        own = scores[scores["score"] == name]
+        found = own.groupby(["setting", "loss"])["value"].agg(n="size", mean="mean", sd="std")
+        score = DEFINITIONS[name]
+        keys = {"metric": score.metric, **rules_of(score), "score": name}
+        parts.append(found.reset_index().assign(**keys, definition=short_name(score)))
+    columns = ["setting", "loss", "metric", *_RULES, "score", "definition", "n", "mean", "sd"]
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)[columns]
+
+
+_RULES = ("level", "classes", "absent", "void", "width")
+
+
+def show_scores(
+    table: pd.DataFrame, *, metric: str = "iou", level: str = "dataset"
+) -> pd.DataFrame:
+    """`score_table` of one level for people: a row per loss, "mean ± sd" in percent.
+
+    The column of `metric` comes first and orders the rows, best first; beside it those of whole
+    pictures. `scores_caption` says what they mean.
+    """
+    names = _shown(table, metric, level)
+    rows = table[table["score"].isin(names)].copy()
+    pairs = zip(rows["mean"], rows["sd"], strict=True)
+    rows["text"] = [mean_sd(mean, sd) for mean, sd in pairs]
+    keys = ["setting", "loss"]
+    wide = rows.pivot(index=keys, columns="score", values="text")
+    wide.insert(0, "runs", rows.groupby(keys)["n"].max())
+    first = rows[rows["score"] == names[0]]
+    first = first.sort_values(["setting", "mean"], ascending=[True, False])
+    wide = wide.loc[pd.MultiIndex.from_frame(first[keys]), ["runs", *names]].reset_index()
+    heads = {name: f"{NAMES[DEFINITIONS[name].metric]}, %" for name in names}
+    return for_one_setting(wide.rename(columns=heads).fillna("–"))
+
+
+def scores_caption(table: pd.DataFrame, *, metric: str = "iou", level: str = "dataset") -> str:
+    """What the columns of `show_scores` mean, for the line over it."""
+    names = _shown(table, metric, level)
+    return f"Mean ± sd over runs, in percent. {caption(DEFINITIONS[name] for name in names)}"
+
+
+def _shown(table: pd.DataFrame, metric: str, level: str) -> list[str]:
+    """The keys of the scores that `show_scores` has columns for."""
+    there = set(table["score"])
+    order = dict.fromkeys([metric, *METRICS])
+    return [name for one in order if (name := f"{one}@{level}") in there]
+
+
+def show_rankings(ranked: pd.DataFrame, agreed: pd.DataFrame | None = None) -> pd.DataFrame:
+    """`rankings` for people: a row per definition, "percent (rank)" under each loss.
+
+    Losses stand in the order of the chosen definition. With `agreement` there are columns for
+    Kendall's tau with the chosen ranking and for "FLIP", with the pairs that change places.
+    """
+    rows = ranked.copy()
+    texts = zip(rows["value"], rows["rank"], strict=True)
+    rows["text"] = [f"{points(value, sign=False)} ({rank})" for value, rank in texts]
+    first = rows[rows["chosen"]].sort_values(["rank", "loss"])
+    keys = ["setting", "definition"]
+    wide = rows.pivot(index=keys, columns="loss", values="text")
+    order = pd.MultiIndex.from_frame(rows[keys].drop_duplicates())
+    wide = wide.loc[order, list(dict.fromkeys(first["loss"]))].fillna("–")
+    if agreed is not None:
+        notes = agreed.set_index(keys).loc[order]
+        wide["tau"] = [points_of_one(value) for value in notes["tau"]]
+        wide["flips"] = [_flip_text(row) for row in notes.to_dict("records")]
+    return for_one_setting(wide.reset_index())
+
+
+def points_of_one(value: float) -> str:
+    """A number of -1 to 1 with two digits and a true minus sign; "–" where there is none."""
+    return "–" if pd.isna(value) else f"{value:.2f}".replace("-", "−")
+
+
+def _flip_text(row: dict) -> str:
+    if row["chosen"]:
+        return "chosen"
+    if row["same_as"]:
+        return f"as {short_name(DEFINITIONS[row['same_as']])}"
+    if row["derived"]:
+        return "derived"
+    return f"FLIP: {row['flips']}" if row["flips"] else ""
+
+
+def show_flips(flips: pd.DataFrame) -> pd.DataFrame:
+    """`ranking_flips` for people, in points."""
+    table = flips[["setting", "better", "worse", "definition"]].copy()
+    table["chosen score, points"] = [points(value, 2) for value in flips["difference"]]
+    table["under that, points"] = [points(value, 2) for value in flips["other_difference"]]
+    few = flips["seeds"] < ENOUGH_SEEDS
+    table["both 95 % intervals exclude 0 (uncorrected)"] = [
+        f"fewer than {ENOUGH_SEEDS} seeds" if below else "yes" if clear else "no"
+        for below, clear in zip(few, flips["clear"], strict=True)
+    ]
+    return for_one_setting(table.rename(columns={"definition": "reverses under"}))
