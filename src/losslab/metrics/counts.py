@@ -11,13 +11,7 @@ from torch import Tensor
 
 from losslab.constants import IGNORE_INDEX
 from losslab.errors import DataError, unknown
-from losslab.metrics.bands import (
-    boundary_marks,
-    check_widths,
-    edge_bands,
-    mark_border,
-    mark_edges,
-)
+from losslab.metrics.bands import check_widths, edge_bands, mark_border, mark_edges
 from losslab.metrics.boundary import boundary_width, counts_on_bands
 from losslab.metrics.histograms import Tally, check_labels, class_sums, of_classes, tally
 from losslab.metrics.trimap import counts_within
@@ -89,9 +83,10 @@ def counts_table(
     check_labels(pred, labels, num_classes)
     width = boundary_width(*labels.shape[1:])
     marks, levels = _places(pred, labels, width, trimap_widths)
-    places = marks if levels is None else marks + 4 * levels
     num_places = 4 * (len(trimap_widths) + 1)
-    counts = tally(pred, labels, places, num_places=num_places, num_classes=num_classes)
+    counts = tally(
+        pred, labels, marks | (levels << 2), num_places=num_places, num_classes=num_classes
+    )
     by_level = Tally(*(part.unflatten(1, (-1, 4)) for part in counts))
     whole = Tally(*(part.sum(1, keepdim=True) for part in counts))
     on_bands = Tally(*(part.sum(1) for part in by_level))
@@ -118,7 +113,7 @@ def counts_table(
     if entropies is not None:
         columns |= _entropy_columns(entropies, labels, marks, num_classes)
         names += ENTROPY_COLUMNS
-    return pd.DataFrame(columns)[names]
+    return pd.DataFrame({name: columns[name] for name in names})
 
 
 def trimap_columns(widths: Sequence[int]) -> list[str]:
@@ -134,21 +129,18 @@ def _region(counts: Tally, num_classes: int) -> dict[str, Tensor]:
 
 def _places(
     pred: Tensor, labels: Tensor, width: int, trimap_widths: Sequence[int]
-) -> tuple[Tensor, Tensor | None]:
+) -> tuple[Tensor, Tensor]:
     """Each pixel's bands of Boundary IoU (1: of the label, 2: of the prediction) and the number of
     trimaps that it is in; the bands of all widths grow in one pass, the one from the other.
     """
-    if not trimap_widths:
-        return boundary_marks(labels, pred, width=width), None
     check_widths(trimap_widths)
-    marks, levels = None, torch.zeros(labels.shape, dtype=torch.uint8, device=labels.device)
+    marks, levels = (torch.zeros_like(labels, dtype=torch.uint8) for _ in range(2))
     widths = sorted({width, *trimap_widths})
     for reached, bands in zip(widths, edge_bands(mark_edges(labels, pred), widths), strict=True):
         if reached == width:
             marks = mark_border(bands, width, 3)
         if reached in trimap_widths:
             levels += bands & 1
-    assert marks is not None
     return marks, levels
 
 

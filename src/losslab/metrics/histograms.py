@@ -25,12 +25,29 @@ def check_labels(pred: Tensor, labels: Tensor, num_classes: int) -> None:
             f"and {tuple(labels.shape)}"
         )
     last = max(num_classes - 1, 1)
+    if pred.dtype == labels.dtype == torch.uint8 and _only_classes(pred, labels, last):
+        return
     annotated = labels != IGNORE_INDEX
     for what, values in (("label", labels), ("predicted index", pred)):
         wrong = annotated & ((values < 0) | (values > last))
         if wrong.any():
             value = int(values[wrong][0])
             raise DataError(f"{what} {value} is outside the classes 0 to {last}")
+
+
+def _only_classes(pred: Tensor, labels: Tensor, last: int) -> bool:
+    """`check_labels` of bytes at a tenth of the time, with one look at the device."""
+    if not labels.numel():
+        return True
+    # One more than void, 255, is 0.
+    ends = torch.stack([(labels + 1).max(), ((pred | _void(labels)) + 1).max()])
+    return max(ends.tolist()) <= last + 1
+
+
+def _void(labels: Tensor) -> Tensor:
+    """255 at void pixels of a map of bytes, 0 elsewhere."""
+    # Comparing with a number takes ten times as long as with a map.
+    return (labels == torch.full_like(labels, IGNORE_INDEX)).view(torch.uint8).neg()
 
 
 class Tally(NamedTuple):
@@ -60,11 +77,10 @@ def tally(
     bins = max(num_classes, 2) + 1
     labels, pred = labels.to(torch.uint8), pred.to(torch.uint8)
     # The last bin takes void pixels; what is predicted there becomes 255, too.
-    void = (labels == IGNORE_INDEX).view(torch.uint8).neg()
     agree = (labels == pred).view(torch.uint8)
-    by_label = agree if places is None else 2 * places + agree
+    by_label = agree if places is None else (places << 1) | agree
     labelled = _histogram(labels.clamp(max=bins - 1), by_label, 2 * num_places, bins)
-    predicted = _histogram((pred | void).clamp(max=bins - 1), places, num_places, bins)
+    predicted = _histogram((pred | _void(labels)).clamp(max=bins - 1), places, num_places, bins)
     labelled = labelled.view(n, num_places, 2, bins)[..., :-1]
     predicted = predicted.view(n, num_places, bins)[..., :-1]
     return Tally(labelled.sum(2), predicted, labelled[:, :, 1])
@@ -92,7 +108,7 @@ def class_sums(
     index = _index(labels.to(torch.uint8).clamp(max=bins - 1), places, num_places, bins)
     steps = (values.double() * ENTROPY_STEPS).round().long().flatten()
     total = torch.zeros(len(labels) * num_places * bins, dtype=torch.int64, device=labels.device)
-    total.index_add_(0, index, steps)
+    total.index_add_(0, index.int(), steps)
     sums = total.view(len(labels), num_places, bins)[..., :-1].double() / ENTROPY_STEPS
     unknown = ~values.isfinite().flatten(1).all(1)
     return sums.masked_fill(unknown[:, None, None], float("nan"))
@@ -105,14 +121,14 @@ def _histogram(classes: Tensor, places: Tensor | None, num_places: int, bins: in
 
 
 def _index(classes: Tensor, places: Tensor | None, num_places: int, bins: int) -> Tensor:
-    """The number of each pixel's image, place and class together, int32, flat."""
-    index = classes.to(torch.int32)
-    if places is not None:
-        index.add_(places.to(torch.int32), alpha=bins)
+    """The number of each pixel's image, place and class together, flat."""
     n = len(classes)
+    small = n * num_places * bins <= torch.iinfo(torch.int16).max
+    kind = torch.int16 if small else torch.int32  # the less memory, the faster
+    index = classes.to(kind)
+    if places is not None:
+        index.add_(places.to(kind), alpha=bins)
     if n > 1:
-        index.add_(
-            torch.arange(n, dtype=torch.int32, device=index.device)[:, None, None],
-            alpha=num_places * bins,
-        )
+        images = torch.arange(n, dtype=kind, device=index.device)[:, None, None]
+        index.add_(images, alpha=num_places * bins)
     return index.flatten()
