@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from losslab.metrics import entropy
+from losslab.metrics import entropy, entropy_of_probabilities
 
 
 @pytest.mark.parametrize("num_classes", [1, 2, 19])
@@ -28,3 +28,13 @@ def test_entropy_of_one_quarter_and_three_quarters_is_as_computed_by_hand():
     assert float(entropy(torch.cat([binary, torch.zeros_like(binary)], 1))) == pytest.approx(
         by_hand
     )
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 7])
+def test_entropy_of_probabilities_is_that_of_their_logits(num_classes):
+    logits = torch.randn(2, num_classes, 5, 6, generator=torch.Generator().manual_seed(0))
+    probs = logits.sigmoid() if num_classes == 1 else logits.softmax(1)
+    torch.testing.assert_close(entropy_of_probabilities(probs), entropy(logits))
+    certain = torch.zeros(1, num_classes, 1, 1)
+    certain[:, 0] = 1
+    assert float(entropy_of_probabilities(certain)) == 0

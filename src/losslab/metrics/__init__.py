@@ -14,7 +14,7 @@ from losslab.metrics.counts import (
 )
 from losslab.metrics.definitions import DEFINITIONS, SCORES, image_scores, score
 from losslab.metrics.e_measure import e_measure, e_measure_of_counts
-from losslab.metrics.entropy import entropy
+from losslab.metrics.entropy import entropy, entropy_of_probabilities
 from losslab.metrics.scores import Score
 from losslab.metrics.trimap import TRIMAP_WIDTHS, trimap_band, trimap_counts, trimap_iou
 
@@ -32,6 +32,7 @@ __all__ = [
     "e_measure",
     "e_measure_of_counts",
     "entropy",
+    "entropy_of_probabilities",
     "group_counts_table",
     "image_scores",
     "region_counts",

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from losslab.data.fitting import unfitted
 from losslab.errors import unknown
 from losslab.files import write_atomically
-from losslab.metrics import counts_table
+from losslab.metrics import TRIMAP_WIDTHS, counts_table, entropy_of_probabilities
 from losslab.postprocess.crf import PARAMETERS, CRFError, check_library, mean_field
 from losslab.postprocess.kept import claim
 from losslab.postprocess.probabilities import Stored, load_probabilities, path_of
@@ -55,7 +55,7 @@ def apply_crf(
     if not missing:
         return files
     parts, ids = folder / ".parts", run.data.test.ids
-    claim(parts, {"iterations": missing})
+    claim(parts, {"iterations": missing, "trimap_widths": TRIMAP_WIDTHS})
     read = run.at_original_size()
     tables = []
     for done, picture in enumerate(ids, start=1):
@@ -104,6 +104,8 @@ def _counts(
             num_classes=run.data.num_classes,
             ids=[picture],
             class_names=run.data.class_names,
+            trimap_widths=TRIMAP_WIDTHS,
+            entropies=entropy_of_probabilities(torch.from_numpy(layers)[None]),
         )
         tables.append(table.assign(seconds=seconds, iterations=number))
     return pd.concat(tables, ignore_index=True)
