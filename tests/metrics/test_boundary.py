@@ -9,16 +9,7 @@ from scipy import ndimage
 
 from losslab.errors import DataError
 from losslab.metrics import boundary_band, boundary_counts, boundary_iou, boundary_width
-
-
-def blobs(seed, size, num_classes, void=False):
-    """A label map of smooth regions, as a photograph's is."""
-    rng = np.random.default_rng(seed)
-    fields = ndimage.gaussian_filter(rng.normal(size=(num_classes, *size)), (0, 4, 4))
-    labels = fields.argmax(0)
-    if void:
-        labels[ndimage.gaussian_filter(rng.normal(size=size), 3) > 0.08] = 255
-    return torch.from_numpy(labels)
+from tests.metrics.maps import blobs, label_maps, masks_of, of_masks
 
 
 def reference_band(mask, width):
@@ -55,6 +46,21 @@ def test_bands_do_not_change_when_classes_are_renumbered():
     labels = blobs(0, (50, 50), 5)[None]
     numbers = torch.tensor([200, 3, 0, 254, 17])
     assert torch.equal(boundary_band(labels, 3), boundary_band(numbers[labels], 3))
+
+
+@settings(max_examples=60, deadline=None)
+@given(maps=label_maps(), width=st.integers(1, 30))
+def test_counts_of_any_maps_equal_the_reference_even_where_the_band_is_wider_than_the_image(
+    maps, width
+):
+    pred, labels, num_classes = maps
+    counts = boundary_counts(pred, labels, num_classes=num_classes, width=width)
+    for image in range(len(labels)):
+        valid = (labels[image] != 255).numpy()
+        for column, (p, y) in enumerate(masks_of(pred[image], labels[image], num_classes)):
+            bands = (reference_band(mask, width) & valid for mask in (p, y))
+            found = tuple(int(counts[name][image, column]) for name in ("tp", "fp", "fn"))
+            assert found == of_masks(*bands)
 
 
 @pytest.mark.parametrize("num_classes", [1, 4])
