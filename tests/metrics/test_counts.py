@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 from losslab.errors import DataError
 from losslab.metrics import (
     COUNT_COLUMNS,
+    boundary_band,
+    boundary_counts,
     boundary_width,
     counts_table,
     group_counts_table,
     region_counts,
+    trimap_counts,
 )
+from losslab.metrics.counts import ENTROPY_COLUMNS
 from losslab.metrics.histograms import check_labels
+from tests.metrics.maps import label_maps
 
 
 def random_maps(num_classes, seed=0, size=(9, 7), count=3):
@@ -118,3 +123,132 @@ def test_a_group_of_an_unknown_class_is_refused():
     layer = torch.zeros(1, 2, 2, dtype=torch.uint8)
     with pytest.raises(DataError, match="group 'g': unknown class 'c'"):
         group_counts_table(layer, layer, groups={"g": ("c",)}, ids=["a"], class_names=["a", "b"])
+
+
+TRIMAPS = (1, 3, 12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(maps=label_maps())
+def test_the_table_of_one_pass_holds_what_each_function_counts_by_itself(maps):
+    pred, labels, num_classes = maps
+    ids, names = [str(i) for i in range(len(labels))], [f"c{i}" for i in range(num_classes)]
+    table = counts_table(
+        pred,
+        labels,
+        num_classes=num_classes,
+        ids=ids,
+        class_names=names,
+        trimap_widths=TRIMAPS,
+    )
+    parts = {"": region_counts(pred, labels, num_classes=num_classes)}
+    parts["boundary_"] = boundary_counts(pred, labels, num_classes=num_classes)
+    trimaps = trimap_counts(pred, labels, num_classes=num_classes, widths=TRIMAPS)
+    parts |= {f"trimap_{width}_": counts for width, counts in trimaps.items()}
+    trimap_columns = [f"trimap_{w}_{name}" for w in TRIMAPS for name in ("tp", "fp", "fn")]
+    assert list(table.columns) == [*COUNT_COLUMNS, *trimap_columns]
+    for prefix, counts in parts.items():
+        for name in ("tp", "fp", "fn"):
+            found = table[f"{prefix}{name}"].to_numpy()
+            assert found.dtype == np.int64
+            np.testing.assert_array_equal(found, counts[name].flatten())
+
+
+@settings(max_examples=25, deadline=None)
+@given(maps=label_maps())
+def test_entropies_are_summed_on_and_off_the_band_of_the_label(maps):
+    pred, labels, num_classes = maps
+    entropies = torch.rand(labels.shape, generator=torch.Generator().manual_seed(0))
+    names = [f"c{i}" for i in range(num_classes)]
+    ids = [str(i) for i in range(len(labels))]
+    table = counts_table(
+        pred, labels, num_classes=num_classes, ids=ids, class_names=names, entropies=entropies
+    )
+    assert tuple(table.columns) == (*COUNT_COLUMNS, *ENTROPY_COLUMNS)
+    band = boundary_band(labels, boundary_width(*labels.shape[1:])).numpy()
+    values = entropies.double().numpy()
+    for row in table.to_dict("records"):
+        image = int(row["image"])
+        index = 1 if num_classes == 1 else int(row["class"][1:])
+        here = band[image]
+        for prefix, mask in (
+            ("", (labels[image] == index).numpy()),
+            ("image_", (labels[image] != 255).numpy()),
+        ):
+            on, off = (values[image][mask & part].sum() for part in (here, ~here))
+            assert row[f"{prefix}entropy_band"] == pytest.approx(on, abs=1e-6)
+            assert row[f"{prefix}entropy_inside"] == pytest.approx(off, abs=1e-6)
+            if prefix:
+                assert row["image_band_pixels"] == (mask & here).sum()
+            else:
+                assert row["boundary_tp"] + row["boundary_fn"] == (mask & here).sum()
+
+
+def test_an_entropy_that_is_no_number_spoils_its_own_image_alone():
+    pred, labels = random_maps(2)
+    entropies = torch.full(labels.shape, 0.5)
+    entropies[1, 0, 0] = torch.nan
+    names = {"ids": ["a", "b", "c"], "class_names": ["x", "y"]}
+    table = counts_table(pred, labels, num_classes=2, entropies=entropies, **names)
+    spoilt = table["image"] == "b"
+    for column in ("entropy_inside", "image_entropy_band"):
+        assert table.loc[spoilt, column].isna().all()
+        assert table.loc[~spoilt, column].notna().all()
+
+
+@pytest.mark.parametrize("num_classes", [1, 3, 255])
+def test_bytes_and_whole_numbers_are_checked_alike(num_classes):
+    last = max(num_classes, 2) - 1
+    for kind in (torch.uint8, torch.int64):
+        labels = torch.full((1, 2, 3), last, dtype=kind)
+        labels[0, 0] = 255
+        pred = torch.full_like(labels, 255)
+        pred[labels == last] = last
+        check_labels(pred, labels, num_classes)
+        if last == 254:
+            continue
+        for wrong, name in (((pred, labels + 0), "predicted index"), ((pred + 0, labels), "label")):
+            layer = wrong[0] if name == "predicted index" else wrong[1]
+            before = layer[0, 1, 1].item()
+            layer[0, 1, 1] = last + 1
+            with pytest.raises(DataError, match=f"{name} {last + 1} is outside"):
+                check_labels(*wrong, num_classes)
+            layer[0, 1, 1] = before
+    check_labels(pred[:0], labels[:0], num_classes)
+
+
+def test_a_prediction_of_255_at_an_annotated_pixel_is_an_error():
+    labels = torch.zeros(1, 2, 2, dtype=torch.uint8)
+    with pytest.raises(DataError, match="predicted index 255"):
+        check_labels(labels + 255, labels, 2)
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 5])
+def test_a_map_of_void_alone_counts_nothing(num_classes):
+    void = torch.full((2, 5, 6), 255, dtype=torch.uint8)
+    names = [f"c{i}" for i in range(num_classes)]
+    table = counts_table(
+        torch.zeros_like(void),
+        void,
+        num_classes=num_classes,
+        ids=["a", "b"],
+        class_names=names,
+        trimap_widths=TRIMAPS,
+        entropies=torch.ones(void.shape),
+    )
+    numbers = table.drop(columns=["image", "class", "boundary_width"])
+    assert not numbers.to_numpy().any()
+
+
+def test_groups_have_trimaps_of_their_own():
+    labels = torch.tensor([[[0, 0, 0, 1, 2, 2, 2, 2]]], dtype=torch.uint8)
+    table = group_counts_table(
+        labels,
+        labels,
+        groups={"both": ("left", "right")},
+        ids=["a"],
+        class_names=["background", "left", "right"],
+        trimap_widths=(1,),
+    )
+    # Between left and right there is no edge of their union.
+    assert table["trimap_1_tp"].tolist() == [1]

@@ -66,7 +66,14 @@ def run_data(fit: str | None) -> RunData:
 def score_of(data: RunData, *, batch_size: int, resident: bool = True):
     pictures = Pictures(data.test, CPU, resident=resident)
     return evaluate(
-        GoesOn(), pictures, data, precision="fp32", batch_size=batch_size, groups=data.groups
+        GoesOn(),
+        pictures,
+        data,
+        precision="fp32",
+        batch_size=batch_size,
+        groups=data.groups,
+        trimap_widths=(1, 5, 40),
+        entropies=True,
     )
 
 
@@ -78,6 +85,8 @@ def test_counts_of_a_kept_picture_are_those_of_the_picture_alone(resident: bool)
         assert isinstance(alone, pd.DataFrame)
         assert isinstance(on_canvas, pd.DataFrame)
         pd.testing.assert_frame_equal(alone, on_canvas.iloc[: len(alone)])
+    assert (whole.counts["trimap_5_tp"] > 0).any()
+    assert (whole.counts["image_entropy_inside"] > 0).all()
 
 
 @pytest.mark.parametrize("fit", ["keep", "pad"])

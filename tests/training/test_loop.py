@@ -86,6 +86,7 @@ def test_counts_cover_every_test_picture_and_class_once(trained: Train) -> None:
     assert (counts["pixels"] == 32 * 32).all()
     labelled = counts.groupby("image")[["tp", "fn"]].sum().sum(axis=1)
     assert (labelled == 32 * 32).all()
+    assert {"trimap_1_tp", "trimap_40_fn", "entropy_band", "image_entropy_inside"} <= set(counts)
 
 
 def test_stored_predictions_reproduce_the_stored_counts(trained: Train) -> None:

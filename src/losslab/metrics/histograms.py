@@ -40,8 +40,8 @@ def _only_classes(pred: Tensor, labels: Tensor, last: int) -> bool:
     if not labels.numel():
         return True
     # One more than void, 255, is 0.
-    ends = torch.stack([(labels + 1).max(), ((pred | _void(labels)) + 1).max()])
-    return max(ends.tolist()) <= last + 1
+    label, index = torch.stack([(labels + 1).max(), (pred & ~_void(labels)).max()]).tolist()
+    return label <= last + 1 and index <= last
 
 
 def _void(labels: Tensor) -> Tensor:
