@@ -175,9 +175,9 @@ def test_a_table_of_rankings_says_where_it_flips(large_or_small: pd.DataFrame) -
     ranked = rankings(large_or_small, definitions=COMMON)
     agreed = agreement(ranked, ranking_flips(large_or_small, definitions=COMMON))
     shown = tables.show_rankings(ranked, agreed).set_index("definition")
-    assert list(shown.columns) == ["iou", "dice", "tau", "flips"]
+    assert list(shown.columns) == ["iou", "dice", "τ", "note"]
     assert shown.loc["IoU (data set)"].to_list()[2:] == ["1.00", "chosen"]
-    assert shown.loc["IoU (mean over images)"].to_list()[2:] == ["−1.00", "FLIP: 1"]
-    assert shown.loc["Dice (mean over images)", "flips"] == "derived"
-    same = shown.loc["IoU (mean over images; absent classes are 1)", "flips"]
+    assert shown.loc["IoU (mean over images)"].to_list()[2:] == ["−1.00", "FLIP"]
+    assert shown.loc["Dice (mean over images)", "note"] == "derived"
+    same = shown.loc["IoU (mean over images; absent are 1)", "note"]
     assert same == "as IoU (mean over images)"

@@ -29,11 +29,11 @@ LEVEL_NAMES = {"dataset": "data set", "image": "mean over images", "image_first"
 
 _RULES = {
     "foreground": "without background",
-    "weighted": "classes by their pixels",
+    "weighted": "weighted by pixels",
     "pooled": "classes pooled",
-    "labelled": "labelled classes",
-    "union": "labelled or predicted classes",
-    "one": "absent classes are 1",
+    "labelled": "labelled only",
+    "union": "predicted too",
+    "one": "absent are 1",
 }
 
 

@@ -1,6 +1,6 @@
 """Tables of scores and of rankings, each with what its numbers mean."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -70,12 +70,13 @@ def _shown(table: pd.DataFrame, metric: str, level: str) -> list[str]:
 def show_rankings(ranked: pd.DataFrame, agreed: pd.DataFrame | None = None) -> pd.DataFrame:
     """`rankings` for people: a row per definition, "percent (rank)" under each loss.
 
-    Losses stand in the order of the chosen definition. With `agreement` there are columns for
-    Kendall's tau with the chosen ranking and for "FLIP", with the pairs that change places.
+    Losses stand in the order of the chosen definition. With the table of `agreement` there are two
+    more columns: Kendall's tau with the chosen ranking, and a note that is "chosen", "FLIP" where
+    two losses or more change places, or says why a definition is no witness of its own.
     """
     rows = ranked.copy()
     texts = zip(rows["value"], rows["rank"], strict=True)
-    rows["text"] = [f"{points(value, sign=False)} ({rank})" for value, rank in texts]
+    rows["text"] = [f"{points(value, 2, sign=False)} ({rank})" for value, rank in texts]
     first = rows[rows["chosen"]].sort_values(["rank", "loss"])
     keys = ["setting", "definition"]
     wide = rows.pivot(index=keys, columns="loss", values="text")
@@ -83,34 +84,76 @@ def show_rankings(ranked: pd.DataFrame, agreed: pd.DataFrame | None = None) -> p
     wide = wide.loc[order, list(dict.fromkeys(first["loss"]))].fillna("–")
     if agreed is not None:
         notes = agreed.set_index(keys).loc[order]
-        wide["tau"] = [points_of_one(value) for value in notes["tau"]]
-        wide["flips"] = [_flip_text(row) for row in notes.to_dict("records")]
+        wide["τ"] = [_of_one(value) for value in notes["tau"]]
+        wide["note"] = [_note(row) for row in notes.to_dict("records")]
     return for_one_setting(wide.reset_index())
 
 
-def points_of_one(value: float) -> str:
+def show_flips(flips: pd.DataFrame) -> pd.DataFrame:
+    """`ranking_flips` for people, in points; widths of a trimap that flip alike share a row."""
+    rows: dict[tuple, dict] = {}
+    for number, flip in enumerate(flips.to_dict("records")):
+        score = DEFINITIONS[flip["score"]]
+        few = f"fewer than {ENOUGH_SEEDS} seeds"
+        sure = few if flip["seeds"] < ENOUGH_SEEDS else "yes" if flip["clear"] else "no"
+        kind = (score.metric.rstrip("0123456789"), score.level)
+        kind = kind if isinstance(score.width, int) else (number,)
+        key = (flip["setting"], flip["better"], flip["worse"], sure, *kind)
+        row = rows.setdefault(key, {**flip, "sure": sure, "widths": [], "all": []})
+        row["widths"].append(score.width)
+        row["all"].append(flip["other_difference"])
+    table = pd.DataFrame(
+        [
+            {
+                "setting": row["setting"],
+                "better": row["better"],
+                "worse": row["worse"],
+                "chosen score, points": points(row["difference"], 2),
+                "reverses under": of_widths(row["definition"], row["widths"]),
+                "under that, points": _span(row["all"]),
+                "both 95 % intervals exclude 0 (uncorrected)": row["sure"],
+            }
+            for row in sorted(rows.values(), key=lambda row: _pair(flips, row))
+        ],
+        columns=_FLIP_COLUMNS,
+    )
+    return for_one_setting(table)
+
+
+_FLIP_COLUMNS = (
+    *("setting", "better", "worse", "chosen score, points", "reverses under"),
+    *("under that, points", "both 95 % intervals exclude 0 (uncorrected)"),
+)
+
+
+def of_widths(name: str, widths: Sequence[int | float | None]) -> str:
+    """A definition's short name with all widths that it stands for: "within 1, 2, 3 px"."""
+    if len(widths) < 2:
+        return name
+    return name.replace(f" {widths[0]} px", f" {', '.join(f'{w:g}' for w in widths)} px")
+
+
+def _pair(flips: pd.DataFrame, row: dict) -> int:
+    """Where a pair of losses first stands: rows of a pair stay together."""
+    keys = ["setting", "better", "worse"]
+    return int((flips[keys] == [row[key] for key in keys]).all(axis=1).to_numpy().argmax())
+
+
+def _span(values: Sequence[float]) -> str:
+    ends = [points(value, 2) for value in (max(values), min(values))]
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+
+def _of_one(value: float) -> str:
     """A number of -1 to 1 with two digits and a true minus sign; "–" where there is none."""
     return "–" if pd.isna(value) else f"{value:.2f}".replace("-", "−")
 
 
-def _flip_text(row: dict) -> str:
+def _note(row: dict) -> str:
     if row["chosen"]:
         return "chosen"
     if row["same_as"]:
         return f"as {short_name(DEFINITIONS[row['same_as']])}"
     if row["derived"]:
         return "derived"
-    return f"FLIP: {row['flips']}" if row["flips"] else ""
-
-
-def show_flips(flips: pd.DataFrame) -> pd.DataFrame:
-    """`ranking_flips` for people, in points."""
-    table = flips[["setting", "better", "worse", "definition"]].copy()
-    table["chosen score, points"] = [points(value, 2) for value in flips["difference"]]
-    table["under that, points"] = [points(value, 2) for value in flips["other_difference"]]
-    few = flips["seeds"] < ENOUGH_SEEDS
-    table["both 95 % intervals exclude 0 (uncorrected)"] = [
-        f"fewer than {ENOUGH_SEEDS} seeds" if below else "yes" if clear else "no"
-        for below, clear in zip(few, flips["clear"], strict=True)
-    ]
-    return for_one_setting(table.rename(columns={"definition": "reverses under"}))
+    return "FLIP" if row["flips"] else ""

@@ -82,6 +82,11 @@ class Score:
         return None if self.metric == "e_measure" else self._ratio.width
 
     @property
+    def formula(self) -> str:
+        """What is divided by what."""
+        return _E_MEASURE if self.metric == "e_measure" else self._ratio.formula
+
+    @property
     def is_quality(self) -> bool:
         """Whether more of it is better; an entropy is neither good nor bad."""
         return not self.metric.startswith("entropy")
@@ -96,7 +101,7 @@ class Score:
         elif self.level == "dataset":
             level = f"{level}; {CLASSES[self.classes]}"
         absent = "" if self.absent == "none" else ABSENT[self.absent]
-        parts = [f"{self._formula}, {level}", absent, width_text(self.width), self.void]
+        parts = [f"{self.formula}, {level}", absent, width_text(self.width), self.void]
         return f"{self.metric} at {self.level} level: " + "; ".join(filter(None, parts)) + "."
 
     def applies(self, counts: pd.DataFrame) -> bool:
@@ -162,10 +167,6 @@ class Score:
     @property
     def _ratio(self) -> Ratio:
         return (OF_PIXELS if self.classes == "pixels" else RATIOS)[self.metric]
-
-    @property
-    def _formula(self) -> str:
-        return _E_MEASURE if self.metric == "e_measure" else self._ratio.formula
 
 
 def width_text(width: int | float | None) -> str:

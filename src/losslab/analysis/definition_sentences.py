@@ -1,0 +1,104 @@
+"""Sentences that read the rankings under all definitions, the trimaps and the entropies."""
+
+import pandas as pd
+
+from losslab.analysis.claims import ENOUGH_SEEDS, points
+from losslab.analysis.regions import ENTROPIES
+
+
+def read_agreement(agreed: pd.DataFrame) -> str:
+    """Reads the matrix of ranks, from the table of `agreement`."""
+    found = []
+    for _, part in agreed.groupby("setting", sort=False):
+        chosen = part.loc[part["chosen"], "definition"].iloc[0]
+        own = part[~part["chosen"] & ~part["derived"] & (part["same_as"] == "")]
+        flip = own[own["flips"] > 0]
+        if own.empty:
+            found.append(f"no other definition gives these runs other numbers than {chosen}")
+            continue
+        if flip.empty:
+            found.append(f"all {len(own)} other definitions order the losses as {chosen} does")
+            continue
+        text = (
+            f"{len(flip)} of the {len(own)} other definitions that give these runs numbers of "
+            f"their own order two losses or more in another way than {chosen}"
+        )
+        least = flip.loc[flip["tau"].fillna(1).idxmin()]
+        text += f"; furthest from it is {least['definition']} (Kendall's τ {_tau(least['tau'])})"
+        clear = int((flip["clear"] > 0).sum())
+        found.append(f"{text}; {_certainty(clear)}")
+    return _joined(agreed, found)
+
+
+def read_trimap(table: pd.DataFrame) -> str:
+    """Reads the trimap figure, from `trimap_table`: who leads near the edges, and who away."""
+    found = []
+    for _, part in table.groupby("setting", sort=False):
+        texts = []
+        for region, name in (("within", "within"), ("beyond", "beyond")):
+            leaders = _leaders(part[part["region"] == region].dropna(subset=["mean"]))
+            told = [f"`{loss}` from {_span(widths)} px" for loss, widths in leaders]
+            texts.append(f"{name} the band the highest mean IoU is that of {', '.join(told)}")
+        inner = part[(part["region"] == "within") & (part["width"] == part["width"].min())]
+        spread = points(inner["mean"].max() - inner["mean"].min(), sign=False)
+        texts.append(f"at the edge pixels themselves the means lie {spread} points apart")
+        found.append("; ".join(texts))
+    return _joined(table, found)
+
+
+def read_entropy(table: pd.DataFrame) -> str:
+    """Reads the table of entropies, from `entropy_table`: who is least sure, on the band and off
+    it. It calls no entropy good: that depends on how often the network errs there.
+    """
+    found = []
+    for _, part in table.groupby("setting", sort=False):
+        texts = []
+        for region in ENTROPIES:
+            rows = part[part["region"] == region].dropna(subset=["mean"]).sort_values("mean")
+            if len(rows):
+                low, high = rows.iloc[0], rows.iloc[-1]
+                texts.append(
+                    f"{region} the mean entropy runs from {points(low['mean'], sign=False)} % of "
+                    f"the largest possible (`{low['loss']}`) to {points(high['mean'], sign=False)} "
+                    f"% (`{high['loss']}`)"
+                )
+        found.append("; ".join(texts) or "no entropy is defined")
+    return _joined(table, found)
+
+
+def _certainty(clear: int) -> str:
+    if clear == 0:
+        return (
+            f"none of these flips is told from chance (both 95 % intervals would have to exclude 0, "
+            f"over {ENOUGH_SEEDS} seeds or more)"
+        )
+    return f"under {clear} of them both 95 % intervals of a flip exclude 0 (uncorrected)"
+
+
+def _leaders(rows: pd.DataFrame) -> list[tuple[str, list[float]]]:
+    """The loss of the highest mean and the widths at which it is, as neighbours."""
+    found: list[tuple[str, list[float]]] = []
+    for width, part in rows.groupby("width"):
+        loss = str(part.loc[part["mean"].idxmax(), "loss"])
+        if found and found[-1][0] == loss:
+            found[-1][1].append(float(str(width)))
+        else:
+            found.append((loss, [float(str(width))]))
+    return found
+
+
+def _span(widths: list[float]) -> str:
+    return f"{widths[0]:g}" if len(widths) == 1 else f"{widths[0]:g} to {widths[-1]:g}"
+
+
+def _tau(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
+def _joined(table: pd.DataFrame, found: list[str]) -> str:
+    """One sentence, or a list with a line per setting."""
+    settings = list(dict.fromkeys(table["setting"]))
+    if len(settings) == 1:
+        return found[0][:1].upper() + found[0][1:] + "."
+    pairs = zip(settings, found, strict=True)
+    return "\n".join(f"- **{setting}**: {text}." for setting, text in pairs)
