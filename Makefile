@@ -1,30 +1,41 @@
 # make study   the environment, then the default study to its report
 # make test    the environment, then every check
 # make lab     the environment, then JupyterLab on the notebooks
+# make keep    the outputs of the notebooks that keep them, anew
 
 PYTHON ?= python3
 BIN := .venv/bin
 LOSSLAB := $(BIN)/losslab
+NBVAL := --nbval-current-env --nbval-cell-timeout 300 -n 2 --dist loadscope
 
-.PHONY: study test lint lab env
+# Their outputs stand in the repository, without pictures, and are compared text for text.
+KEPT := notebooks/published.ipynb
+STRIPPED := $(filter-out $(KEPT),$(wildcard notebooks/*.ipynb))
+
+.PHONY: study test lint lab keep env
 
 study: env
 	$(LOSSLAB) study default
 
 test: env lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout 300 -n 2 --dist loadscope notebooks
+	$(BIN)/python -m pytest --nbval-lax $(NBVAL) $(STRIPPED)
+	$(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg $(NBVAL) $(KEPT)
 
 lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --project pyproject.toml
-	$(BIN)/nbstripout --verify notebooks/*.ipynb
+	$(BIN)/nbstripout --verify $(STRIPPED)
+	$(BIN)/nbstripout --verify --keep-count $(KEPT)
 	$(BIN)/codespell
 	$(BIN)/python -m tests.large_files
 
 lab: env
 	$(BIN)/jupyter lab notebooks
+
+keep: env
+	$(BIN)/python -m tests.kept_notebooks $(KEPT)
 
 env: .venv/complete
 

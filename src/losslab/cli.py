@@ -1,4 +1,4 @@
-"""The command line: `losslab run | study | report | predict | crf | data | edges | bench |
+"""The command line: `losslab run | study | report | audit | predict | crf | data | edges | bench |
 list`.
 """
 
@@ -15,6 +15,7 @@ from losslab.data_cli import data_app
 from losslab.edges_cli import edges
 from losslab.errors import LosslabError, StudyError
 from losslab.postprocess.cli import crf, predict
+from losslab.score_cli import score
 
 app = typer.Typer(
     help="Which loss to train a segmentation network with, and how sure the answer is.",
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
+app.command()(score)
 app.command()(edges)
 app.command()(predict)
 app.command()(crf)
@@ -207,6 +209,24 @@ def report_command(
             "them out"
         )
     for path in write_report(planned, done, runs, ReportFolders.of(planned.name, runs=runs)):
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
+def audit(
+    home: Annotated[
+        Path, typer.Option(help="Folder that gets reports/published and figures/published.")
+    ] = Path(),
+    runs: Runs = Path("runs"),
+) -> None:
+    """Recompute the five papers' own tables; write the report. Nothing is trained."""
+    from losslab.study.report import ReportFolders, write_pages
+    from losslab.study.run import check_writable
+
+    folders = ReportFolders.of("published", home=home, runs=runs)
+    for folder in (folders.figures, folders.reports):
+        check_writable(folder, "call losslab in a folder that can be written")
+    for path in write_pages("the papers' own tables", ["published"], folders):
         typer.echo(f"wrote {path}")
 
 

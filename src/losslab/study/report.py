@@ -1,6 +1,7 @@
-"""A study's report: its notebooks, executed on the finished runs, as HTML and Markdown."""
+"""A report: notebooks, executed on finished runs or published tables, as HTML and Markdown."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ PAGE = Path(__file__).with_name("page.html")
 
 @dataclass(frozen=True)
 class ReportFolders:
-    """Where a report and its parts are written, for one study."""
+    """Where a report and its parts are written."""
 
     figures: Path
     reports: Path
@@ -31,9 +32,9 @@ class ReportFolders:
     """The executed notebooks: large, and not to be committed."""
 
     @classmethod
-    def of(cls, study: str, *, home: Path = Path(), runs: Path = Path("runs")) -> "ReportFolders":
-        """`figures/<study>` and `reports/<study>` under `home`; notebooks beside the runs."""
-        return cls(home / "figures" / study, home / "reports" / study, runs / "reports" / study)
+    def of(cls, name: str, *, home: Path = Path(), runs: Path = Path("runs")) -> "ReportFolders":
+        """`figures/<name>` and `reports/<name>` under `home`; notebooks beside the runs."""
+        return cls(home / "figures" / name, home / "reports" / name, runs / "reports" / name)
 
 
 def write_report(
@@ -53,24 +54,37 @@ def write_report(
         "baseline": study.report.baseline,
         "metric": study.report.metric,
         "level": study.report.level,
-        "figures": str(folders.figures.resolve()),
-        "reports": str(folders.reports.resolve()),
     }
+    return write_pages(study.name, names, folders, parameters)
+
+
+def write_pages(
+    title: str,
+    templates: Sequence[str],
+    folders: ReportFolders,
+    parameters: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Execute the templates with the parameters and the folders; write report.html and report.md.
+
+    Every template takes `figures` and `reports`. Raises `StudyError` where one fails.
+    """
+    places = {"figures": folders.figures.resolve(), "reports": folders.reports.resolve()}
+    given = {**(parameters or {}), **{name: str(path) for name, path in places.items()}}
     folders.notebooks.mkdir(parents=True, exist_ok=True)
     notebooks = []
-    for name in names:
+    for name in templates:
         output = folders.notebooks / f"{name}.ipynb"
         try:
-            execute_notebook(find_template(name), output, parameters)
+            execute_notebook(find_template(name), output, given)
         except PapermillExecutionError as error:
             raise StudyError(
                 f"{name}.ipynb failed: {failure_reason(error)}; open {output} to see where"
             ) from error
         notebooks.append(nbformat.read(output, as_version=4))
 
-    links = Path("..", "..", "figures", study.name)
+    links = Path(os.path.relpath(places["figures"], places["reports"]))
     pages = {
-        folders.reports / "report.html": to_html(study.name, notebooks),
+        folders.reports / "report.html": to_html(title, notebooks),
         folders.reports / "report.md": to_markdown(notebooks, links),
     }
     for path, text in pages.items():
