@@ -103,6 +103,9 @@ class RunSpec:
     deterministic: bool = False
     """Ask torch for deterministic kernels; on a CPU a run is bit-exact without it."""
     seed: Annotated[int, Ge(0), Lt(2**32)] = 0
+    repeat: Annotated[int, Ge(0)] = 0
+    """The same run once more: what differs is only what no seed decides, such as the order in which
+    a GPU adds up. It measures how far such runs lie apart and takes part in no comparison."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -187,7 +190,8 @@ class RunSpec:
         dataset = self.dataset_options.get("name", self.dataset)
         parts = [dataset, self.task, self.model, self.encoder, self.loss]
         names = [_slug(str(part)) for part in parts if part]
-        return "-".join([*filter(None, names), f"s{self.seed}", digest])
+        number = f"s{self.seed}" + (f"r{self.repeat}" if self.repeat else "")
+        return "-".join([*filter(None, names), number, digest])
 
     @classmethod
     def field_names(cls) -> list[str]:

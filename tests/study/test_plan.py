@@ -280,3 +280,25 @@ def test_another_data_set_comes_without_the_options_of_the_studys_own() -> None:
     given = ["dataset=helen", "dataset_options={partial: true}"]
     assert load_study("default", given).fixed["dataset_options"] == {"partial": True}
     assert load_study("default", ["lr=0.1"]).fixed == fixed | {"lr": 0.1}
+
+
+def test_repeats_are_the_baselines_first_run_of_each_setting_once_more(study_file: Path) -> None:
+    text = TEXT.replace("grid:", "repeats: 2\ngrid:\n  encoder: [resnet18, resnet34]")
+    study_file.write_text(text)
+    specs = expand(load_study(str(study_file)))
+    again = [spec for spec in specs if spec.repeat]
+    assert [(spec.loss, spec.encoder, spec.seed, spec.repeat) for spec in again] == [
+        ("ce", encoder, 0, number) for encoder in ("resnet18", "resnet34") for number in (1, 2)
+    ]
+    assert specs[-4:] == again
+    first = replace(again[0], repeat=0)
+    assert first in specs
+    assert len({spec.run_id for spec in specs}) == len(specs) == 2 * 6 + 4
+
+
+def test_a_repeat_does_what_its_first_run_did_under_another_name() -> None:
+    first = RunSpec(epochs=1)
+    again = replace(first, repeat=1)
+    assert again.data_arguments() == first.data_arguments()
+    assert "-s0r1-" in again.run_id
+    assert "-s0-" in first.run_id

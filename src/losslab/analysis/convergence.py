@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from losslab.analysis.scores import PAIR, check_baseline, with_setting
+from losslab.analysis.scores import PAIR, check_baseline, with_setting, without_repeats
 from losslab.errors import StudyError, unknown
 
 
@@ -76,4 +76,4 @@ def _of_metric(histories: pd.DataFrame, metric: str) -> pd.DataFrame:
     rows = histories[histories["metric"] == metric]
     if rows.empty:
         raise StudyError(unknown("history metric", metric, sorted(histories["metric"].unique())))
-    return with_setting(rows.dropna(subset=["value"]))
+    return with_setting(without_repeats(rows.dropna(subset=["value"])))

@@ -5,7 +5,7 @@ import pandas as pd
 
 from losslab.analysis.intervals import bootstrap_interval
 from losslab.analysis.p_values import with_holm
-from losslab.analysis.scores import with_setting
+from losslab.analysis.scores import with_setting, without_repeats
 from losslab.analysis.statistics import compare, paired_differences
 
 
@@ -56,5 +56,6 @@ def run_image_differences(
 ) -> pd.DataFrame:
     """Each image's score in each run minus that in the baseline's run of that fold and seed."""
     wanted = (results["level"] == "per_image") & (results["metric"] == metric)
-    images = with_setting(results[wanted & (results["class"] == "mean")].dropna(subset=["value"]))
+    images = without_repeats(results[wanted & (results["class"] == "mean")])
+    images = with_setting(images.dropna(subset=["value"]))
     return paired_differences(images, baseline, by=("setting", "image"))

@@ -10,10 +10,12 @@ from losslab.analysis.scores import PAIR, SETTING, with_setting
 def spec_table(runs: pd.DataFrame) -> pd.DataFrame:
     """A row per run of its spec, from the column `spec` of `losslab.study.load_runs`.
 
-    Nested names are joined by points: `dataset_options.classes`.
+    Nested names are joined by points: `dataset_options.classes`. `repeat` is left out: it decides
+    nothing.
     """
     specs = zip(runs["run_id"], runs["spec"], strict=True)
-    return pd.DataFrame([{"run_id": run_id, **_flat(spec)} for run_id, spec in specs])
+    table = pd.DataFrame([{"run_id": run_id, **_flat(spec)} for run_id, spec in specs])
+    return table.drop(columns="repeat", errors="ignore")
 
 
 def varying(specs: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
-from losslab.analysis.scores import PAIR, with_setting
+from losslab.analysis.scores import PAIR, with_setting, without_repeats
 from losslab.constants import IGNORE_INDEX
 from losslab.errors import StudyError, unknown
 
@@ -85,7 +85,7 @@ def choose_runs(runs: pd.DataFrame, seed: int | None = None) -> pd.DataFrame:
     That is the lowest fold and seed at which most losses finished, of `seed` only where given.
     Raises StudyError where no finished run has this seed.
     """
-    finished = with_setting(runs[runs["status"] == "finished"])
+    finished = with_setting(without_repeats(runs[runs["status"] == "finished"]))
     seeds = sorted(finished["seed"].unique())
     if not seeds:
         raise StudyError("no run has finished, so there are no samples: run the study first")

@@ -45,6 +45,11 @@ def _setting_name(dataset: str, task: str, model: str, encoder: str, variant: st
     return ", ".join(part for part in (subject, model, encoder, variant) if part)
 
 
+def without_repeats(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of runs that are no repeat of another: those that are compared."""
+    return frame[frame["repeat"] == 0] if "repeat" in frame else frame
+
+
 def select_scores(
     results: pd.DataFrame,
     *,
@@ -74,6 +79,15 @@ def check_score(metric: str, level: str) -> str:
     raise StudyError(f"there is no {metric} at {level} level: take {' or '.join(levels)} level")
 
 
+def check_held(scores: pd.DataFrame, name: str) -> None:
+    """Raise StudyError where no run has that score; `scores` has its key in a column `score`."""
+    if name not in set(scores["score"]):
+        raise StudyError(
+            f"no run has a score {name}: its counts were not stored, or no class has one; choose "
+            "another metric or level, or make the runs again"
+        )
+
+
 def scores_under(
     results: pd.DataFrame, definitions: Iterable[str], *, classes: Iterable[str] = (MEAN,)
 ) -> pd.DataFrame:
@@ -82,7 +96,7 @@ def scores_under(
     Those that the results do not hold have no rows.
     """
     wanted = results["class"].isin(list(classes)) & (results["image"].fillna("") == "")
-    rows = with_setting(results[wanted])
+    rows = with_setting(without_repeats(results[wanted]))
     rows["score"] = (
         rows["definition"] if "definition" in rows else rows["metric"] + "@" + rows["level"]
     )

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
+from annotated_types import Ge
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
@@ -47,11 +48,14 @@ class Study:
     fixed: dict[str, Any] = Field(default_factory=dict)
     grid: dict[str, list[Any]] = Field(default_factory=dict)
     exceptions: tuple[Override, ...] = ()
+    repeats: Annotated[int, Ge(0)] = 0
+    """How often the baseline's first run of each setting is run again, with the same seed: its
+    noise floor."""
     report: Report = Field(default_factory=Report)
 
 
 def expand(study: Study) -> list[RunSpec]:
-    """All runs of a study, the last axis of its grid fastest."""
+    """All runs of a study, the last axis of its grid fastest, then the repeats."""
     specs = []
     for values in itertools.product(*study.grid.values()):
         run = {**study.fixed, **dict(zip(study.grid, values, strict=True))}
@@ -61,7 +65,21 @@ def expand(study: Study) -> list[RunSpec]:
         specs.append(RunSpec.from_mapping(run))
     if not specs:
         raise StudyError(f"study {study.name!r} has no run: an axis of its grid is empty")
-    return specs
+    return specs + _repeats(specs, study)
+
+
+def _repeats(specs: Sequence[RunSpec], study: Study) -> list[RunSpec]:
+    """The baseline's first run of each setting once more, as often as the study says."""
+    firsts: dict[str, RunSpec] = {}
+    for spec in specs:
+        if spec.loss == canonical(study.report.baseline) and not spec.repeat:
+            setting = replace(spec, seed=0, fold=0)
+            firsts.setdefault(setting.run_id, spec)
+    return [
+        replace(spec, repeat=number)
+        for spec in firsts.values()
+        for number in range(1, study.repeats + 1)
+    ]
 
 
 def find_study(name: str) -> Path:

@@ -11,7 +11,7 @@ from losslab.errors import StudyError
 from losslab.metrics import SCORES, Score, image_scores, score
 from losslab.metrics.scores import MEAN
 
-RUN_COLUMNS = ("run_id", "dataset", "task", "model", "encoder", "loss", "seed", "fold")
+RUN_COLUMNS = ("run_id", "dataset", "task", "model", "encoder", "loss", "seed", "fold", "repeat")
 
 
 def is_done(run_dir: Path) -> bool:
@@ -137,6 +137,7 @@ def _identity(run_dir: Path) -> dict[str, Any]:
         "loss": spec["loss"],
         "seed": spec["seed"],
         "fold": spec["fold"] if spec["split"] == "folds" else 0,
+        "repeat": spec.get("repeat", 0),
     }
 
 
