@@ -45,4 +45,6 @@ env: .venv/complete
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[crf]' \
 		|| echo "The dense CRF is left out: it needs a C++ compiler. Later: $(BIN)/pip install -e '.[crf]'"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps pysodmetrics \
+		|| echo "The tests against PySODMetrics are left out."
 	touch $@

@@ -69,6 +69,19 @@ def test_steps_of_training_are_compared_and_cut_into_parts(call, tmp_path: Path)
     assert "asked on a CPU" in (tmp_path / "out" / "train.md").read_text()
 
 
+def test_scores_are_measured_and_written(call, tmp_path: Path) -> None:
+    words = "--size 40 50 --classes 3 --processes 1 --repeats 1 --device cpu --output out"
+    code, out, _ = call("metrics", *words.split())
+    assert code == 0
+    table = pd.read_csv(tmp_path / "out" / "metrics.csv").set_index("score")
+    assert table.loc["confusion matrix by bincount", "ratio"] == 1
+    assert {"region_counts", "boundary_counts", "e_measure", "entropy"} <= set(table.index)
+    assert {"threads", "torch", "numpy"} <= set(table.columns)
+    assert "targets are met" in out
+    text = (tmp_path / "out" / "metrics.md").read_text()
+    assert "One picture of 40x50 pixels with 3 classes" in text
+
+
 def test_without_peers_there_are_none(call) -> None:
     words = "--shape 1,1,8,8 --processes 1 --repeats 1 --no-peers --device cpu --loss dice"
     code, out, _ = call("losses", *words.split())
@@ -87,6 +100,7 @@ def test_without_peers_there_are_none(call) -> None:
         (("losses", "--device", "tpu"), "device: 'tpu'"),
         (("train", "--loss", "dize"), "unknown loss 'dize'"),
         (("train", "--encoder", "resnet1"), "resnet1"),
+        (("metrics", "--size", "0", "8"), "size: a height and width of at least 1 pixel"),
         (("train", "--precision", "fp8"), "unknown precision 'fp8': one of fp32"),
     ],
 )

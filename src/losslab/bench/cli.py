@@ -1,4 +1,4 @@
-"""`losslab bench losses | train`."""
+"""`losslab bench losses | train | metrics`."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from losslab.cli_options import Device
 from losslab.errors import SpecError, unknown
 
 bench_app = typer.Typer(
-    help="Measure what a loss costs in time and memory, as ratios within one run.",
+    help="Measure what losses and scores cost, as ratios within one run.",
     no_args_is_help=True,
 )
 
@@ -129,6 +129,37 @@ def train(
     write_report(output, "train", table, facts, text)
     typer.echo(verdict(table))
     typer.echo(f"wrote {output / 'train.csv'} and {output / 'train.md'}")
+
+
+@bench_app.command()
+def metrics(
+    size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (512, 1024),
+    classes: Annotated[int, typer.Option(min=2, max=255, help="Number of classes.")] = 19,
+    device: Device = "auto",
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds in each process.")] = 20,
+    processes: Annotated[int, typer.Option(min=1, help="Fresh processes.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+    output: Output = None,
+) -> None:
+    """Time of the scores of one picture, in units of a confusion matrix by bincount."""
+    from losslab.bench.metrics import Setting, bench_metrics
+    from losslab.bench.report import machine, metrics_text, verdict, write_report
+    from losslab.bench.score_rows import versions
+    from losslab.training.device import choose_device
+
+    if min(size) < 1:
+        raise SpecError(f"size: a height and width of at least 1 pixel, got {size[0]} {size[1]}")
+    where = choose_device(device)
+    setting = Setting(size, classes, repeats, str(where))
+    table, notes = bench_metrics(setting, processes=processes, threads=threads, echo=_say)
+    facts = machine(where, threads, versions())
+    text = metrics_text(table, facts, notes)
+    if output is None:
+        typer.echo(text)
+        return
+    write_report(output, "metrics", table, facts, text)
+    typer.echo(verdict(table))
+    typer.echo(f"wrote {output / 'metrics.csv'} and {output / 'metrics.md'}")
 
 
 def _dtypes(device: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -78,6 +78,29 @@ def make_inputs(
     logits = torch.randn(size, generator=generator).mul_(2)
     logits = logits.to(device=device, dtype=dtype).contiguous(memory_format=layout)
     return Inputs(logits.requires_grad_(), labels.to(device))
+
+
+class Maps(NamedTuple):
+    """A prediction and its label map as a score sees them; void is 255."""
+
+    pred: UInt8[Tensor, "n h w"]
+    labels: UInt8[Tensor, "n h w"]
+
+
+def make_maps(
+    num_classes: int, size: tuple[int, int], *, device: torch.device | None = None, seed: int = 0
+) -> Maps:
+    """One picture's maps: the prediction is the label moved by a few pixels, with regions of other
+    classes here and there.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    shape = (1, num_classes, *size)
+    labels, others, places = (blobs(shape, generator) for _ in range(3))
+    pred = labels.roll((3, 2), (1, 2))
+    # Void is not predicted; its regions take part in the mistakes.
+    wrong = (places == 0) | (pred == IGNORE_INDEX)
+    pred = torch.where(wrong, others, pred).masked_fill_(wrong & (others == IGNORE_INDEX), 0)
+    return Maps(*(layer.to(device, torch.uint8) for layer in (pred, labels)))
 
 
 def blobs(size: Size, generator: torch.Generator) -> Int64[Tensor, "n h w"]:

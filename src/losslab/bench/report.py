@@ -21,15 +21,21 @@ PACKAGES = {"smp": "segmentation-models-pytorch"}
 """Names of distributions that differ from the libraries'."""
 
 
-def machine(device: torch.device, threads: int) -> dict[str, Any]:
-    """What the figures depend on, and no date."""
+def machine(
+    device: torch.device, threads: int, libraries: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """What the figures depend on, and no date; `libraries` are those that take part and their
+    versions, by default those of the losses.
+    """
     facts = describe_machine(device) | {"threads": threads}
     name, version = platform.libc_ver()
     pinned = "large blocks kept in the process" if pin_allocator() else "as it comes"
     facts["allocator"] = "torch's own" if device.type == "cuda" else f"{name} {version}, {pinned}"
     facts["losslab"] = losslab.__version__
-    here = [library for library, found in installed().items() if found]
-    return facts | {library: metadata.version(PACKAGES.get(library, library)) for library in here}
+    if libraries is None:
+        here = [library for library, found in installed().items() if found]
+        libraries = {name: metadata.version(PACKAGES.get(name, name)) for name in here}
+    return facts | libraries
 
 
 def write_report(
@@ -125,6 +131,56 @@ def show_training(table: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
+def metrics_text(table: pd.DataFrame, facts: dict[str, Any], notes: Sequence[str]) -> str:
+    """The report of `losslab bench metrics`."""
+    size, classes = table["size"].iloc[0], table["classes"].iloc[0]
+    parts = [
+        "# What a score costs",
+        f"One picture of {size} pixels with {classes} classes. Time is in units of a confusion "
+        "matrix by torch's bincount of the same maps: the calls take turns within a process, the "
+        "ratio is the median over fresh processes, and the least and greatest of them stand in "
+        "brackets. Every row is of all classes. Counts are all that a score needs: "
+        "`e_measure_of_counts` starts from them, `e_measure` from the maps. Entropy, which reads "
+        "logits, stands by itself.",
+        _list(facts),
+        markdown_table(show_metrics(table)),
+        verdict(table),
+        *notes,
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def show_metrics(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of scores for people."""
+    shown = pd.DataFrame(
+        {
+            "score": table["score"],
+            "library": table["library"],
+            "ms": [f"{value:.3g}" for value in table["milliseconds"]],
+            "× confusion matrix": _with_range(table),
+        }
+    )
+    if table["target"].notna().any():
+        shown["asked"] = [_asked(row) for row in table.to_dict("records")]
+        shown["measured"] = [_measured(row) for row in table.to_dict("records")]
+        shown["met"] = ["–" if pd.isna(value) else value for value in table["met"]]
+    return shown
+
+
+def _asked(row: dict[Any, Any]) -> str:
+    if pd.isna(row["target"]):
+        return "–"
+    if row["target"] < 1:
+        return f"{1 / row['target']:g} times as fast as: {row['target_of']}"
+    return f"at most {row['target']:g} × {row['target_of']}"
+
+
+def _measured(row: dict[Any, Any]) -> str:
+    if pd.isna(row["target"]):
+        return "–"
+    return f"{1 / row['target_ratio'] if row['target'] < 1 else row['target_ratio']:.3g} ×"
+
+
 def _with_range(table: pd.DataFrame) -> list[str]:
     triples = zip(table["ratio"], table["ratio_low"], table["ratio_high"], strict=True)
     return [f"{ratio:.2f} ({low:.2f}–{high:.2f})" for ratio, low, high in triples]
@@ -145,7 +201,8 @@ def verdict(table: pd.DataFrame) -> str:
 
 def _missed(row: dict[Any, Any]) -> str:
     place = row.get("shape")
-    text = f"{row['loss']} at {place}" if place else str(row["loss"])
+    name = row.get("loss", row.get("score"))
+    text = f"{name} at {place}" if place else str(name)
     text = f"{text}: {row['target_ratio']:.2f} × {row['target_of']}, asked {row['target']:g}"
     bound = row.get("memory_target")
     if bound is None or pd.isna(bound):

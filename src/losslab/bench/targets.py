@@ -78,3 +78,19 @@ def step_target(loss: str, *, device: str) -> float | None:
 
 LOOP_SHARE = 0.05
 """Of a step on a CPU with cross-entropy: all but the network's two passes and the optimiser."""
+
+
+CONFUSION = "confusion matrix by bincount"
+"""The row in units of which scores are measured."""
+
+ERODED = "Boundary IoU, every class eroded by itself"
+E_OF_LIBRARY = "Emeasure of every class"
+SUITE = "all counts, E-measure and accuracy"
+
+SCORE_TARGETS: dict[str, tuple[float, str]] = {
+    "boundary_counts": (1 / 3, ERODED),
+    "e_measure": (1 / 20, E_OF_LIBRARY),
+    "e_measure_of_counts": (1 / 20, E_OF_LIBRARY),
+    SUITE: (6.0, CONFUSION),
+}
+"""What a score may cost on a CPU, in units of which row."""
