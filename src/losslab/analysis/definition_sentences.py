@@ -69,8 +69,8 @@ def read_entropy(table: pd.DataFrame) -> str:
 def _certainty(clear: int) -> str:
     if clear == 0:
         return (
-            f"none of these flips is told from chance (both 95 % intervals would have to exclude 0, "
-            f"over {ENOUGH_SEEDS} seeds or more)"
+            "none of these flips is told from chance (both 95 % intervals would have to exclude "
+            f"0, over {ENOUGH_SEEDS} seeds or more)"
         )
     return f"under {clear} of them both 95 % intervals of a flip exclude 0 (uncorrected)"
 

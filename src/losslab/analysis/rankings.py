@@ -9,9 +9,8 @@ import scipy
 
 from losslab.analysis.claims import ENOUGH_SEEDS
 from losslab.analysis.definitions import NAMES, is_derived, short_name
-from losslab.analysis.scores import PAIR, check_score, scores_under
+from losslab.analysis.scores import PAIR, check_held, check_score, scores_under
 from losslab.analysis.statistics import paired_comparison
-from losslab.errors import StudyError
 from losslab.metrics import DEFINITIONS
 
 USUAL = (
@@ -172,11 +171,7 @@ def _by_setting(
     chosen = check_score(metric, level)
     names = list(dict.fromkeys([chosen, *definitions]))
     scores = scores_under(results, names)
-    if chosen not in set(scores["score"]):
-        raise StudyError(
-            f"no run has a score {chosen}: its counts were not stored, or no class has one; choose "
-            "another metric or level, or make the runs again"
-        )
+    check_held(scores, chosen)
     found = {}
     for setting, part in scores.groupby("setting", sort=False):
         wide = part.pivot(index=["loss", *PAIR], columns="score", values="value")
@@ -221,4 +216,4 @@ def _both(chosen: Mapping, other: Mapping) -> dict[str, object]:
 def _tau(first: pd.Series, second: pd.Series) -> float:
     if len(first) < 2 or first.nunique() == 1 or second.nunique() == 1:
         return math.nan
-    return float(scipy.stats.kendalltau(first, second).statistic)
+    return round(float(scipy.stats.kendalltau(first, second).statistic), 12)  # no 0.999...

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from losslab.analysis.claims import points
 from losslab.analysis.definitions import rules_of
 from losslab.analysis.scores import LEVELS, scores_under
 from losslab.analysis.table_parts import for_one_setting, mean_sd

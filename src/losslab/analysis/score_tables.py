@@ -76,7 +76,7 @@ def show_rankings(ranked: pd.DataFrame, agreed: pd.DataFrame | None = None) -> p
     """
     rows = ranked.copy()
     texts = zip(rows["value"], rows["rank"], strict=True)
-    rows["text"] = [f"{points(value, 2, sign=False)} ({rank})" for value, rank in texts]
+    rows["text"] = [f"{points(value, sign=False)} ({rank})" for value, rank in texts]
     first = rows[rows["chosen"]].sort_values(["rank", "loss"])
     keys = ["setting", "definition"]
     wide = rows.pivot(index=keys, columns="loss", values="text")
@@ -90,7 +90,9 @@ def show_rankings(ranked: pd.DataFrame, agreed: pd.DataFrame | None = None) -> p
 
 
 def show_flips(flips: pd.DataFrame) -> pd.DataFrame:
-    """`ranking_flips` for people, in points; widths of a trimap that flip alike share a row."""
+    """`ranking_flips` for people, in points; widths of a trimap that flip alike share a row, and
+    pairs with a flip that is told from chance come first.
+    """
     rows: dict[tuple, dict] = {}
     for number, flip in enumerate(flips.to_dict("records")):
         score = DEFINITIONS[flip["score"]]
@@ -113,7 +115,7 @@ def show_flips(flips: pd.DataFrame) -> pd.DataFrame:
                 "under that, points": _span(row["all"]),
                 "both 95 % intervals exclude 0 (uncorrected)": row["sure"],
             }
-            for row in sorted(rows.values(), key=lambda row: _pair(flips, row))
+            for row in _by_pair(list(rows.values()))
         ],
         columns=_FLIP_COLUMNS,
     )
@@ -133,10 +135,18 @@ def of_widths(name: str, widths: Sequence[int | float | None]) -> str:
     return name.replace(f" {widths[0]} px", f" {', '.join(f'{w:g}' for w in widths)} px")
 
 
-def _pair(flips: pd.DataFrame, row: dict) -> int:
-    """Where a pair of losses first stands: rows of a pair stay together."""
-    keys = ["setting", "better", "worse"]
-    return int((flips[keys] == [row[key] for key in keys]).all(axis=1).to_numpy().argmax())
+def _by_pair(rows: list[dict]) -> list[dict]:
+    """Rows of a pair together; pairs with a flip that is told from chance first, and it first."""
+    names = [(row["setting"], row["better"], row["worse"]) for row in rows]
+    sure = {name for name, row in zip(names, rows, strict=True) if row["clear"]}
+    first = {name: number for number, name in reversed(list(enumerate(names)))}
+    settings = list(dict.fromkeys(name[0] for name in names))
+
+    def place(row: dict) -> tuple:
+        name = (row["setting"], row["better"], row["worse"])
+        return settings.index(name[0]), name not in sure, first[name], not row["clear"]
+
+    return sorted(rows, key=place)
 
 
 def _span(values: Sequence[float]) -> str:

@@ -124,6 +124,7 @@ def trimap_figure(table: pd.DataFrame, *, styles: Mapping[str, LossStyle]) -> Fi
             for axes, region in zip(line, TRIMAPS, strict=True):
                 plot_trimap(rows[rows["region"] == region], axes, styles=styles)
                 axes.set_title(f"{region} w px of edges", loc="left")
+                axes.set_xlim(*_ends(rows["width"]))
             line[0].set_ylabel(f"mean IoU ({level}), %")
             if len(groups) > 1:
                 line[0].set_title(f"{fill(str(setting), 44)}\nwithin w px of edges", loc="left")
@@ -132,6 +133,11 @@ def trimap_figure(table: pd.DataFrame, *, styles: Mapping[str, LossStyle]) -> Fi
         columns = 3 if width < PAGE else 6
         figure.legend(handles, names, loc="outside upper center", ncols=columns, handlelength=2.6)
     return figure
+
+
+def _ends(widths: pd.Series) -> tuple[float, float]:
+    """Both panels show all widths, though beyond the widest nothing may be left."""
+    return 0.85 * float(widths.min()), 1.18 * float(widths.max())
 
 
 def _rows(ranked: pd.DataFrame, agreed: pd.DataFrame) -> list[dict]:

@@ -1,0 +1,102 @@
+"""`losslab score`: the scores of finished runs, under one definition or under all of them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from losslab.errors import StudyError, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def score(
+    runs: Annotated[
+        Path, typer.Argument(metavar="[RUNS_FOLDER]", help="Folder of the runs, or one run.")
+    ] = Path("runs"),
+    run: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Only this run; may be repeated."),
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only the runs of a study or YAML file.")
+    ] = None,
+    all_definitions: Annotated[
+        bool,
+        typer.Option("--all-definitions", help="Rank the losses under all common definitions."),
+    ] = False,
+    metric: Annotated[str, typer.Option(help="iou, dice, boundary_iou, accuracy ...")] = "iou",
+    level: Annotated[str, typer.Option(help="dataset or image.")] = "dataset",
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the tables as CSV, Markdown and LaTeX as well."),
+    ] = None,
+) -> None:
+    """Print the scores of finished runs, computed from their stored counts.
+
+    With --all-definitions the losses are ranked under every common definition of a score, and
+    marked FLIP where two of them change places.
+    """
+    from losslab.analysis.scores import check_score
+    from losslab.score_text import definitions_text, scores_text, write_scores
+
+    check_score(metric, level)
+    chosen = {"metric": metric, "level": level}
+    results, notes = _load(*_runs_of(runs, run, study))
+    typer.echo(scores_text(results, **chosen))
+    if all_definitions:
+        typer.echo("\n" + definitions_text(results, **chosen))
+    if notes:
+        typer.echo("\n" + notes)
+    if output is not None:
+        for path in write_scores(output, results, all_definitions=all_definitions, **chosen):
+            typer.echo(f"wrote {path}")
+
+
+def _runs_of(folder: Path, names: list[str] | None, study: str | None) -> tuple[Path, list[str]]:
+    """The folder and the runs in it that are done, of those asked for."""
+    from losslab.study.store import is_done
+
+    if names and study:
+        raise StudyError("--run and --study: give one of them")
+    if not folder.is_dir():
+        raise StudyError(f"there is no folder {folder}: name the one that holds the runs")
+    if (folder / "spec.json").is_file():
+        folder, names = folder.resolve().parent, [folder.resolve().name]
+    done = sorted(path.name for path in folder.iterdir() if is_done(path))
+    if not done:
+        raise StudyError(f"no finished run in {folder}: name the folder that holds the runs")
+    if names:
+        for name in names:
+            if name not in done:
+                raise StudyError(f"{folder}: {unknown('finished run', name, done)}")
+        return folder, names
+    if study is None:
+        return folder, done
+    asked = _of_study(study)
+    if not (found := [name for name in asked if name in done]):
+        raise StudyError(
+            f"no run of {study!r} is done in {folder}; execute `losslab study {study}` first"
+        )
+    return folder, found
+
+
+def _of_study(name: str) -> list[str]:
+    from losslab.study.plan import expand, load_study
+
+    return [spec.run_id for spec in expand(load_study(name))]
+
+
+def _load(folder: Path, names: list[str]) -> "tuple[pd.DataFrame, str]":
+    """The results of the runs, under all definitions, and a note on those that have none."""
+    from losslab.analysis import check_same_data, provenance
+    from losslab.metrics import DEFINITIONS
+    from losslab.study.store import load_results, load_runs
+
+    runs = load_runs(folder, names)
+    check_same_data(runs)
+    results = load_results(folder, names, scores=DEFINITIONS)
+    bad = runs.loc[runs["status"] != "finished", "run_id"]
+    note = f"Left out, since they diverged: {', '.join(bad)}." if len(bad) else ""
+    return provenance.with_variants(results, provenance.spec_table(runs)), note
