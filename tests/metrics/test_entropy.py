@@ -38,3 +38,23 @@ def test_entropy_of_probabilities_is_that_of_their_logits(num_classes):
     certain = torch.zeros(1, num_classes, 1, 1)
     certain[:, 0] = 1
     assert float(entropy_of_probabilities(certain)) == 0
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 21])
+@pytest.mark.parametrize("scale", [0.1, 3, 100])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_entropy_is_the_sum_over_the_probabilities_as_written(num_classes, scale, layout):
+    logits = scale * torch.randn(2, num_classes, 5, 6, generator=torch.Generator().manual_seed(0))
+    x = logits.double()
+    probs = torch.cat((x.sigmoid(), (-x).sigmoid()), 1) if num_classes == 1 else x.softmax(1)
+    terms = torch.where(probs > 0, probs * probs.log(), 0)
+    expected = -terms.sum(1) / math.log(max(num_classes, 2))
+    found = entropy(logits.contiguous(memory_format=layout))
+    torch.testing.assert_close(found.double(), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(entropy(x), expected, atol=1e-12, rtol=0)
+
+
+def test_a_class_that_cannot_be_leaves_the_entropy_of_the_others():
+    logits = torch.zeros(1, 3, 1, 1)
+    logits[:, 2] = -torch.inf
+    assert float(entropy(logits)) == pytest.approx(math.log(2) / math.log(3))

@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+LOWEST = -200.0
+"""Logits lower than this under the highest are as good as minus infinity."""
+
 
 def entropy(logits: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w"]:
     """Entropy of the predicted distribution at each pixel, as a share of the largest possible:
@@ -14,19 +17,21 @@ def entropy(logits: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w"]:
     In nats divided by log c; one logit is a distribution over two outcomes. Float32 (float64 for
     float64 logits).
     """
-    kind = torch.float64 if logits.dtype == torch.float64 else torch.float32
+    x = logits.to(torch.float64 if logits.dtype == torch.float64 else torch.float32)
     if logits.shape[1] == 1:
-        x = logits.to(kind)
-        return _share_of_most(torch.cat((x.sigmoid(), (-x).sigmoid()), 1))
-    return _share_of_most(torch.softmax(logits, 1, dtype=kind))
+        x = torch.cat((x, torch.zeros_like(x)), 1)
+    # With y = x - max and z = sum of e^y, -sum of p log p is log z - sum of y e^y / z: one
+    # exponential and no logarithm a class. Beyond LOWEST a class adds nothing.
+    y = (x - x.amax(1, keepdim=True)).clamp_(min=LOWEST)
+    weights = y.exp()
+    z = weights.sum(1)
+    nats = z.log() - y.mul_(weights).sum(1) / z
+    return (nats / math.log(x.shape[1])).clamp(0, 1)
 
 
 def entropy_of_probabilities(probs: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w"]:
     """`entropy` of a distribution that is given itself; one class is the probability of the
     foreground.
     """
-    return _share_of_most(torch.cat((probs, 1 - probs), 1) if probs.shape[1] == 1 else probs)
-
-
-def _share_of_most(probs: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w"]:
-    return (torch.special.entr(probs).sum(1) / math.log(probs.shape[1])).clamp(0, 1)
+    layers = torch.cat((probs, 1 - probs), 1) if probs.shape[1] == 1 else probs
+    return (torch.special.entr(layers).sum(1) / math.log(layers.shape[1])).clamp(0, 1)
