@@ -4,7 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from losslab.analysis import claims, paired_comparison, ranking_flips, rankings, seed_noise, tables
+from losslab.analysis import (
+    claims,
+    paired_comparison,
+    ranking_flips,
+    rankings,
+    relevance,
+    seed_noise,
+    tables,
+)
 from losslab.analysis.claims import points
 from losslab.analysis.sentences import (
     claims_list,
@@ -35,6 +43,36 @@ def test_six_consistent_seeds_give_a_claim() -> None:
     found = claim_of(ce=list(0.5 + noise[0]), iou=list(0.55 + noise[1]))
     assert found["verdict"] == "better"
     assert "less than this difference" in found["sentence"]
+
+
+def test_a_claim_reads_as_a_finding_with_its_interval_seeds_and_corrected_p() -> None:
+    gain = [0.020, 0.022, 0.021, 0.019, 0.023]
+    scores = scores_of(ce=[0.50, 0.51, 0.52, 0.49, 0.48], iou=[0.52, 0.532, 0.541, 0.509, 0.503])
+    comparison = relevance(paired_comparison(scores, "ce"), rope=0.01)
+    floor = pd.DataFrame({"setting": [scores["setting"].iloc[0]], "largest": [0.001]})
+    table = claims(comparison, seed_noise(scores), label="IoU (data set)", floor=floor)
+    low, high = (100 * comparison[end].iloc[0] for end in ("low", "high"))
+    assert abs(100 * np.mean(gain) - 2.1) < 1e-9
+    text = table["sentence"].iloc[0]
+    assert text.startswith(
+        f"`iou` beats `ce` by 2.1 points of IoU (data set) (95 % interval +{low:.1f} to "
+        f"+{high:.1f}; 5 seeds; Holm p < 0.001). It matters in practice: more than 1.0 points"
+    )
+    assert "takes about 2 paired runs" in text
+    assert text.endswith("; the same seed twice gave 0.1.")
+
+
+def test_a_difference_within_the_region_of_practical_equivalence_is_called_alike() -> None:
+    scores = scores_of(ce=[0.50, 0.51, 0.52, 0.49, 0.48], iou=[0.501, 0.512, 0.521, 0.492, 0.481])
+    comparison = relevance(paired_comparison(scores, "ce"), rope=0.01)
+    text = claims(comparison, seed_noise(scores))["sentence"].iloc[0]
+    assert "In practice the two are alike: within ±1.0 points" in text
+
+
+def test_the_runs_that_a_small_difference_takes_are_said() -> None:
+    # d_z = 1/6: (1.960 + 0.842)^2 * 36 = 282.6, and 1.96^2 / 2 for the t test
+    found = claim_of(ce=[0.50, 0.52, 0.54, 0.51], iou=[0.52, 0.51, 0.55, 0.50])
+    assert "takes about 285 paired runs" in found["sentence"]
 
 
 def test_an_interval_that_holds_zero_is_unclear() -> None:
@@ -114,7 +152,7 @@ def test_the_claim_says_that_the_order_reverses(flipping: pd.DataFrame) -> None:
     scores = scores_of(ce=[0.50, 0.51], iou=[0.60, 0.611]).assign(setting="scenes, unet, resnet34")
     flips = ranking_flips(flipping)
     table = claims(paired_comparison(scores, "ce"), seed_noise(scores), flips)
-    assert "reverses under Boundary IoU (data set)" in table["sentence"].iloc[0]
+    assert "The ranking flips under Boundary IoU (data set) and" in table["sentence"].iloc[0]
 
 
 def test_rankings_start_with_the_chosen_definition(flipping: pd.DataFrame) -> None:
@@ -137,19 +175,19 @@ def test_many_folds_of_one_seed_give_a_hint_and_a_caveat() -> None:
     comparison, noise = paired_comparison(folds, "ce"), seed_noise(folds)
     found = claims(comparison, noise).iloc[0]
     assert found["verdict"] == "hint"
-    assert "95 % interval over folds" in found["sentence"]
+    assert "; 6 folds, 1 seed; Holm p < 0.001)" in found["sentence"]
     assert "1 seed is too few; repeat with 5 seeds" in found["sentence"]
     assert read_differences(comparison, noise) == (
         "One seed leaves the seed noise unknown; the 95 % interval over folds excludes 0 for `iou`."
     )
-    assert "too sure" in read_folds(comparison)
+    assert "Nadeau & Bengio" in read_folds(comparison)
     assert read_folds(paired_comparison(scores, "ce")) == ""
 
 
 def test_equal_differences_on_many_seeds_give_no_claim() -> None:
     found = claim_of(ce=[0.5, 0.6, 0.4, 0.5, 0.6], iou=[0.6, 0.7, 0.5, 0.6, 0.7])
     assert found["verdict"] == "no claim"
-    assert "5 paired runs; all differences are equal" in found["sentence"]
+    assert "5 seeds; all differences are equal" in found["sentence"]
 
 
 def test_headline_names_the_settings_that_it_leaves_out() -> None:

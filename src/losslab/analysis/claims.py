@@ -4,8 +4,6 @@ import math
 
 import pandas as pd
 
-from losslab.analysis.statistics import smallest_wilcoxon_p
-
 ALPHA = 0.05
 """Corrected p below which a difference is called one, given enough seeds."""
 
@@ -13,21 +11,34 @@ ENOUGH_SEEDS = 5
 """Runs per loss below which nothing is claimed: 1-2 points of IoU between seeds are usual."""
 
 
+MANY_PAIRS = 1000
+"""Beyond so many runs the number of them is no plan."""
+
+
 def claims(
-    comparison: pd.DataFrame, noise: pd.DataFrame, flips: pd.DataFrame | None = None
+    comparison: pd.DataFrame,
+    noise: pd.DataFrame,
+    flips: pd.DataFrame | None = None,
+    *,
+    label: str = "",
+    floor: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One verdict and one sentence per setting and loss.
 
-    `comparison` is the table of `paired_comparison`, `noise` of `seed_noise`, `flips` of
-    `ranking_flips`. Verdicts: "better" or "worse" (at least five seeds and Holm-corrected t
-    p < 0.05), "hint" (the interval excludes 0 but one of the two is missing), "unclear" (the
-    interval holds 0) and "no claim" (no interval). Columns: setting, loss, verdict, sentence.
+    `comparison` is the table of `paired_comparison`, with the column `practical` where it went
+    through `relevance`; `noise` of `seed_noise`, `flips` of `ranking_flips`, `floor` of
+    `repeat_noise`; `label` names the score, such as "IoU (data set)". Verdicts: "better" or "worse"
+    (at least five seeds and Holm-corrected t p < 0.05), "hint" (the interval excludes 0 but one of
+    the two is missing), "unclear" (the interval holds 0) and "no claim" (no interval). Columns:
+    setting, loss, verdict, sentence.
     """
     bands = noise.set_index("setting")["band"]
+    floors = pd.Series(dtype=float) if floor is None else floor.set_index("setting")["largest"]
     rows = []
     for _, row in comparison.iterrows():
         verdict = _verdict(row)
-        parts = [_finding(row), _meaning(row, verdict), _against_noise(row, bands)]
+        parts = [_finding(row, verdict, label), _meaning(row, verdict), _practice(row, verdict)]
+        parts += [_needed(row), _against_noise(row, bands, floors)]
         if flips is not None:
             parts.append(_flip(row, flips))
         sentence = " ".join(part for part in parts if part)
@@ -71,18 +82,23 @@ def _verdict(row: pd.Series) -> str:
     return "better" if row["difference"] > 0 else "worse"
 
 
-def _finding(row: pd.Series) -> str:
-    side = "above" if row["difference"] >= 0 else "below"
-    size = points(abs(row["difference"]), sign=False)
-    runs = f"{row['n']} paired run{'s' if row['n'] > 1 else ''}"
-    start = f"`{row['loss']}` scores {size} points {side} `{row['baseline']}`"
+def _finding(row: pd.Series, verdict: str, label: str) -> str:
+    of = f" of {label}" if label else ""
+    size = f"{points(abs(row['difference']), sign=False)} points{of}"
+    how = {"better": f"beats `{row['baseline']}` by", "worse": f"trails `{row['baseline']}` by"}
+    if verdict in how:
+        start = f"`{row['loss']}` {how[verdict]} {size}"
+    else:
+        side = "above" if row["difference"] >= 0 else "below"
+        start = f"`{row['loss']}` scores {size} {side} `{row['baseline']}`"
+    seeds = f"{row['seeds']} seed{'s' if row['seeds'] > 1 else ''}"
+    runs = seeds if row["folds"] < 2 else f"{row['folds']} folds, {seeds}"
     if math.isnan(row["low"]):
         return f"{start} ({runs}; {row['reason']})."
-    interval = f"95 % interval over {varied(row)} {points(row['low'])} to {points(row['high'])}"
-    effect = "" if math.isnan(row["effect_size"]) else f", g_z = {row['effect_size']:.1f}"
-    effect = effect.replace("-", "−")
-    p = "" if math.isnan(row["t_p_holm"]) else f", Holm-corrected t test p = {row['t_p_holm']:.3f}"
-    return f"{start} ({interval}, {runs}{effect}{p.replace('p = 0.000', 'p < 0.001')})."
+    interval = f"95 % interval {points(row['low'])} to {points(row['high'])}"
+    p = row["t_p_holm"]
+    shown = "" if math.isnan(p) else f"; Holm p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
+    return f"{start} ({interval}; {runs}{shown})."
 
 
 def _meaning(row: pd.Series, verdict: str) -> str:
@@ -94,7 +110,7 @@ def _meaning(row: pd.Series, verdict: str) -> str:
             return "The interval holds 0: these runs do not tell which of the two is better."
         case "hint" if row["seeds"] < ENOUGH_SEEDS:
             few = "1 seed is" if row["seeds"] == 1 else f"{row['seeds']} seeds are"
-            lowest = smallest_wilcoxon_p(int(row["n"]))
+            lowest = row["wilcoxon_p_min"]
             bound = f" (Wilcoxon's p cannot fall below {lowest:.2g} here)"
             return (
                 f"A hint that it is {direction}, not a claim: {few} too few"
@@ -106,17 +122,40 @@ def _meaning(row: pd.Series, verdict: str) -> str:
                 "comparisons of the table are corrected for."
             )
         case _:
-            return f"It is {direction} than the baseline by this score."
+            return ""
 
 
-def _against_noise(row: pd.Series, bands: pd.Series) -> str:
-    band = float(bands.get(row["setting"], math.nan))
-    if math.isnan(band):
+def _practice(row: pd.Series, verdict: str) -> str:
+    """What the region of practical equivalence says, where `relevance` has looked."""
+    if "practical" not in row or verdict == "no claim":
         return ""
+    rope = points(row["rope"], sign=False)
+    match row["practical"]:
+        case "negligible":
+            return f"In practice the two are alike: within ±{rope} points of each other."
+        case "larger" | "smaller" if verdict in ("better", "worse"):
+            return f"It matters in practice: more than {rope} points, the whole interval over."
+        case _:
+            return ""
+
+
+def _needed(row: pd.Series) -> str:
+    if math.isnan(needed := row["needed"]):
+        return ""
+    pairs = f"{needed:,.0f}" if needed < MANY_PAIRS else f"more than {MANY_PAIRS:,}"
+    return f"To see a difference of this size four times in five takes about {pairs} paired runs."
+
+
+def _against_noise(row: pd.Series, bands: pd.Series, floors: pd.Series) -> str:
+    band = float(bands.get(row["setting"], math.nan))
+    floor = float(floors.get(row["setting"], math.nan))
+    again = f"the same seed twice gave {points(floor, sign=False)}"
+    if math.isnan(band):
+        return "" if math.isnan(floor) else f"{again[0].upper()}{again[1:]} points."
     than = "more" if abs(row["difference"]) < band else "less"
     return (
         f"Two runs that differ in the seed alone lie up to {points(band, sign=False)} points apart "
-        f"(95 %), {than} than this difference."
+        f"(95 %), {than} than this difference{'' if math.isnan(floor) else f'; {again}'}."
     )
 
 
@@ -127,5 +166,11 @@ def _flip(row: pd.Series, flips: pd.DataFrame) -> str:
     ]
     if mine.empty:
         return ""
-    named = " and ".join(mine["definition"])
-    return f"The order of the two reverses under {named}."
+    return f"The ranking flips under {_few(list(dict.fromkeys(mine['definition'])))}."
+
+
+def _few(names: list[str]) -> str:
+    """The names; of a long list the first and how many more there are."""
+    if len(names) <= 3:
+        return " and ".join(names)
+    return f"{', '.join(names[:2])} and {len(names) - 2} other definitions"

@@ -58,12 +58,13 @@ def read_ties(tied: pd.DataFrame) -> str:
 
 
 def read_folds(comparison: pd.DataFrame) -> str:
-    """The caveat on a test over folds; "" where there is but one."""
+    """What was done about folds that share training pictures; "" where there is but one."""
     if not (comparison["folds"] > 1).any():
         return ""
     return (
-        "Folds share training pictures, so their differences are not independent: the plain t test "
-        "and its interval are too sure (Nadeau & Bengio 2003)."
+        "Folds share training pictures, so their differences are not independent: each fold counts "
+        "once, interval and t test are corrected for it (Nadeau & Bengio 2003), and tests that "
+        "suppose independent pairs are left out."
     )
 
 
