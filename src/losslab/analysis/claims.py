@@ -127,7 +127,7 @@ def _meaning(row: pd.Series, verdict: str) -> str:
 
 def _practice(row: pd.Series, verdict: str) -> str:
     """What the region of practical equivalence says, where `relevance` has looked."""
-    if "practical" not in row or verdict == "no claim":
+    if "practical" not in row or verdict == "no claim" or row["seeds"] < ENOUGH_SEEDS:
         return ""
     rope = points(row["rope"], sign=False)
     match row["practical"]:
