@@ -10,7 +10,14 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from losslab.analysis.audit.censored import EPOCHS
 from losslab.analysis.audit.findings import VERDICTS
-from losslab.analysis.audit.names import comparison_name, loss_name, paper_name
+from losslab.analysis.audit.names import (
+    comparison_name,
+    data_set_name,
+    loss_name,
+    model_name,
+    paper_name,
+)
+from losslab.analysis.scores import METRICS
 from losslab.plots.style import PAGE, figure_style, loss_styles, new_figure
 
 _LOOKS = (("#56B4E9", ""), ("#D55E00", "////"), ("#cccccc", "...."))
@@ -26,6 +33,8 @@ _PAPERS = {
 """Marker and colour of each paper."""
 
 _ROW = ["paper", "comparison", "baseline"]
+
+_SETTING = ["paper", "dataset", "split", "model", "encoder", "comparison", "metric"]
 
 
 def plot_verdicts(found: pd.DataFrame, axes: Axes) -> Axes:
@@ -73,6 +82,37 @@ def plot_gains(gains: pd.DataFrame, summary: pd.DataFrame, axes: Axes) -> Axes:
         labels.append(f"{first}\n{comparison_name(row['comparison'])}")
     axes.grid(axis="x")
     axes.set_xlabel("gain of the proposed loss, points")
+    return _rows(axes, labels)
+
+
+def plot_settings(gains: pd.DataFrame, axes: Axes) -> Axes:
+    """Gains over cross-entropy with data set, network and metric named; a colour per paper.
+
+    A row per paper, data set, split, network, comparison and metric: open marks are pairs, the bar
+    is their mean.
+    """
+    of_ce = gains[gains["baseline"] == "ce"]
+    labels, seen = [], []
+    axes.axvline(0, color="#555555", linewidth=0.8, zorder=1)
+    for place, (_, part) in enumerate(of_ce.groupby(_SETTING, sort=False)):
+        row = part.iloc[0]
+        marker, colour = _PAPERS[row["paper"]]
+        values = 100 * part["gain"].to_numpy(float)
+        look = {"facecolors": "none", "edgecolors": colour, "linewidths": 0.6, "s": 9}
+        name = "" if row["paper"] in seen else paper_name(row["paper"])
+        axes.scatter(values, np.full(len(values), place), marker=marker, label=name or None, **look)
+        mean = [values.mean()] * 2
+        axes.plot(mean, [place - 0.36, place + 0.36], color=colour, linewidth=1.6, zorder=3)
+        seen.append(row["paper"])
+        seeds = part["variant"].str.contains("seed").any()
+        kind = "seeds" if seeds else str(row["comparison"]).split()[-1]
+        many = f", {len(values)} {kind}" if len(values) > 1 else ""
+        where = f"{data_set_name(row['dataset'])} {row['split']}"
+        network = model_name(row["model"], row["encoder"])
+        labels.append(f"{where}, {network}, {METRICS[row['metric']]}{many}")
+    axes.grid(axis="x")
+    axes.set_xlabel("gain of the proposed loss over cross-entropy, points")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.2, 1), ncols=5, handletextpad=0.1)
     return _rows(axes, labels)
 
 
@@ -153,6 +193,15 @@ def gains_figure(gains: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     with figure_style():
         figure, [[axes]] = new_figure(height=0.7 + 0.32 * len(summary))
         plot_gains(gains, summary, axes)
+    return figure
+
+
+def settings_figure(gains: pd.DataFrame) -> Figure:
+    """`plot_settings` at page width."""
+    with figure_style():
+        rows = gains.loc[gains["baseline"] == "ce", _SETTING].drop_duplicates()
+        figure, [[axes]] = new_figure(width=PAGE, height=0.8 + 0.145 * len(rows))
+        plot_settings(gains, axes)
     return figure
 
 

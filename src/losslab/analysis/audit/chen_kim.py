@@ -17,6 +17,7 @@ from losslab.analysis.audit.findings import (
 )
 
 _TENTH = 0.1  # difference of two values printed to a tenth
+_EXACT = 1e-9
 
 
 def audit_kim(table: pd.DataFrame) -> pd.DataFrame:
@@ -71,6 +72,15 @@ def _time_ratios(table: pd.DataFrame) -> list[dict[str, object]]:
         note = "truncated, or quotient of unrounded times" if cut else ""
         claim = f"time of {variant} over that of level set, {encoder}"
         rows.append(finding("kim2019", "4", claim, printed, float(value), slack=slack, note=note))
+    later = times[times["relative_time"] != 1]
+    rows.append(
+        count_finding(
+            "kim2019", "4", "CRFs take more than 5 times as long", later["relative_time"] > 5
+        )
+    )
+    scores = times["iou"].groupby(["encoder", "variant"]).first().unstack("variant")
+    fewer = scores[""] > scores["dense CRF, 5 iterations"]
+    rows.append(count_finding("kim2019", "4", "better than a CRF of 5 iterations", fewer))
     return rows
 
 
@@ -145,4 +155,14 @@ def _selected(table: pd.DataFrame) -> list[dict[str, object]]:
         )
         claim = f"{dataset}: weightings of SEMEDA that gain"
         rows.append(count_finding("chen2020", "1", claim, semeda > base, note=note))
+        claim = f'{dataset}: "far more" than Sobel "in all" weightings: above its best'
+        note = f"by {(semeda - sobel.max()).min():.1f} to {(semeda - sobel.max()).max():.1f} points"
+        above = semeda > sobel.max() + _EXACT
+        rows.append(count_finding("chen2020", "1", claim, above, note=note.replace("-", "−")))
+    for tables, claim in ((("4", "5"), "networks and pretrainings"), (("6",), "parts of faces")):
+        cells = of(table, "chen2020", *tables)
+        keys = ["table", "dataset", "encoder", "pretraining", "class"]
+        pairs = wide(cells.assign(loss=cells["loss"].where(cells["loss"] == "ce", "ours")), keys)
+        holds = pairs["ours"] > pairs["ce"]
+        rows.append(count_finding("chen2020", ", ".join(tables), f"{claim} that gain", holds))
     return rows

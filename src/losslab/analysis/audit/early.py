@@ -21,6 +21,8 @@ VAN_BEERS = ("4.1", "4.2", "4.3", "4.4")
 COMMON = ["Road", "Building"]
 """The classes of CamVid that Rahman & Wang chose for their low ratio of background to object."""
 
+_NAMED = ["aeroplane", "tvmonitor"]
+
 _PRINTED_P = (
     # metric, settings, p as printed, section
     ("accuracy", "all", "0.49", "5.2"),
@@ -55,6 +57,7 @@ def audit_rahman(table: pd.DataFrame) -> pd.DataFrame:
     note = f"all but {', '.join(first.index[first <= 0])}"
     claim = '"almost all" classes gain'
     rows.append(count_finding(paper, "1", claim, first > 0, share=NEARLY_ALL, note=note))
+    rows += _first_claims(table, first)
     fourth = minus(wide(of(table, paper, "4"), ["class", "split"]))
     claim = "gains on CamVid, 5 classes on two splits"
     rows.append(count_finding(paper, "4", claim, fourth > 0))
@@ -65,6 +68,26 @@ def audit_rahman(table: pd.DataFrame) -> pd.DataFrame:
     held = [" ".join(key) for key, holds in more.items() if not holds]  # type: ignore[arg-type]
     note = f"not {', '.join(held)}" if held else ""
     return as_table([*rows, count_finding(paper, "4", claim, more, note=note)])
+
+
+def _first_claims(table: pd.DataFrame, gain: pd.Series) -> list[dict[str, object]]:
+    """Table 1 against the MRF's upper bounds, and the two classes that the text picks out."""
+    first = of(table, "rahman2016", "1")
+    bound = first[first["loss"] == ""].set_index("class")["printed"].str.removeprefix("<")
+    ours = first[first["loss"] == "iou"].set_index("class")["value"]
+    above = ours > bound.astype(float).loc[ours.index]
+    ratios = of(table, "rahman2016", "2").query("dataset == 'voc2010'").set_index("class")["value"]
+    rank = scipy.stats.spearmanr(gain, ratios.loc[gain.index])
+    most = gain.rank(ascending=False) <= len(_NAMED)
+    note = (
+        f"over all {len(gain)} classes Spearman {rank.statistic:.2f}, p = {rank.pvalue:.2f}, with "
+        f"the ratios of Table 2"
+    )
+    claim = "the classes named for a large ratio, aeroplane and TV/monitor, gain most"
+    return [
+        count_finding("rahman2016", "1", "above the MRF's upper bound", above),
+        count_finding("rahman2016", "1, 2", claim, most.loc[_NAMED], note=note),
+    ]
 
 
 def _paired_p(pairs: pd.DataFrame) -> float:
@@ -113,4 +136,28 @@ def audit_van_beers(table: pd.DataFrame) -> pd.DataFrame:
     ):
         rows.append(finding(paper, tables, claim, share, 100 * float(part.mean())))
     rows.append(count_finding(paper, tables, "accuracies within 2 points", accuracy.abs() < 0.02))
-    return as_table(rows)
+    return as_table([*rows, *_sizes(table)])
+
+
+def _sizes(table: pd.DataFrame) -> list[dict[str, object]]:
+    """What sections 3, 5.3 and 5.6 say of FCResNet, of the amount of data and of the epochs."""
+    paper, tables = "vanbeers2018", "4.1-4.4"
+    iou = van_beers_pairs(table, "iou").set_index(["model", "dataset", "class", "variant"])
+    gain = minus(iou)
+    higher = float((gain.loc["fcresnet"] > 0).sum())  # type: ignore[operator]
+    sign = (gain > 0).unstack("variant")
+    same = sign["big"] == sign["small"]
+    scores = iou[["iou", "ce"]].stack().unstack("variant")
+    less = cast(pd.Series, scores["small"] < scores["big"])
+    epochs = van_beers_pairs(table, "epochs")[["iou", "ce"]].stack()
+    changed = "; ".join(" ".join(key[:2]) for key in same.index[~same])  # type: ignore[misc]
+    note = f"it changes in {changed}" if changed else ""
+    return [
+        finding(paper, tables, "settings of 8 in which FCResNet's IoU is higher", "4", higher),
+        count_finding(
+            *(paper, tables, "which loss is better does not change with the amount of data", same),
+            note=note,
+        ),
+        count_finding(paper, tables, "IoU suffers from less data, each time", less),
+        count_finding(paper, tables, "runs that end before 1000 epochs", epochs < 1000),
+    ]

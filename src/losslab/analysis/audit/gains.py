@@ -57,9 +57,10 @@ def paired_gains(table: pd.DataFrame | None = None) -> pd.DataFrame:
     """The proposed loss's score minus a baseline's, for each pair of cells that differ in the loss.
 
     `table` is that of `load_published` (default). A row per pair: `KEYS`, table, baseline and loss
-    (expressions), proposed (name), baseline_value, value, gain (fractions). The baseline is
-    cross-entropy; of Gul each of the five other losses in turn. The score is the paper's main one.
-    Means over classes are left out where the classes themselves are printed.
+    (expressions), proposed (name), baseline_value, value, doubtful (whether the reading of the
+    proposed loss's cell is), gain (values are fractions). The baseline is cross-entropy; of Gul
+    each of the five other losses in turn. The score is the paper's main one. Means over classes are
+    left out where the classes themselves are printed.
     """
     cells = load_published() if table is None else table
     parts = []
@@ -75,14 +76,15 @@ def paired_gains(table: pd.DataFrame | None = None) -> pd.DataFrame:
     by_class = every["comparison"].str.endswith(("categories", "classes", "parts"))
     every = every[~(by_class & every["class"].isin(_POOLED))]
     # Scores after a CRF, and those quoted from elsewhere, find no partner.
-    ours = every.loc[every["ours"], [*KEYS, "table", "proposed", "loss", "value"]]
+    every["doubtful"] = every["note"].str.startswith("doubtful")
+    ours = every.loc[every["ours"], [*KEYS, "table", "proposed", "loss", "value", "doubtful"]]
     theirs = every[~every["ours"] & ((every["loss"] == "ce") | (every["paper"] == "gul2023"))]
     theirs = theirs[[*KEYS, "loss", "value"]]
     theirs = theirs.rename(columns={"loss": "baseline", "value": "baseline_value"})
     pairs = ours.merge(theirs, on=list(KEYS))
     pairs = pairs[~pairs["variant"].str.contains(" of 5 folds")]
     columns = [*KEYS, "table", "proposed", "loss", "baseline", "baseline_value", "value"]
-    pairs = pairs[columns].assign(gain=pairs["value"] - pairs["baseline_value"])
+    pairs = pairs[[*columns, "doubtful"]].assign(gain=pairs["value"] - pairs["baseline_value"])
     return pairs.reset_index(drop=True)
 
 

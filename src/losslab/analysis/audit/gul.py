@@ -14,7 +14,8 @@ from losslab.analysis.audit.findings import (
     of,
     wide,
 )
-from losslab.analysis.audit.names import loss_name
+from losslab.analysis.audit.names import data_set_name, loss_name
+from losslab.analysis.scores import METRICS
 from losslab.losses.presets import PRESETS
 
 SIX = ("4.1", "4.2", "4.3", "4.4", "4.5", "4.6")
@@ -35,7 +36,8 @@ Rows = list[dict[str, object]]
 def audit_gul(table: pd.DataFrame) -> pd.DataFrame:
     """Gul 2023: brackets, superiorities, Dice, wins, the text's margins, folds, convergence."""
     scores = wide(of(table, "gul2023", *SEVEN), ["dataset", "table", "loss"], "metric")
-    parts = (_cells(scores), _wins(table, scores), _text(scores), _folds(table))
+    parts = (_cells(scores), _wins(table), _text(scores), _margins(scores))
+    parts = (*parts, _seeds(scores), _folds(table))
     return as_table([row for part in (*parts, _epochs(table)) for row in part])
 
 
@@ -62,19 +64,47 @@ def _cells(scores: pd.DataFrame) -> Rows:
     return rows
 
 
-def _wins(table: pd.DataFrame, scores: pd.DataFrame) -> Rows:
-    """Table 4.7, how often each loss is best, rebuilt from the seven tables."""
+def wins_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Table 4.7, how often each loss is best, rebuilt from the seven tables of scores.
+
+    A row per data set, score and loss: printed, derived. Losses that share the best score both
+    have it.
+    """
+    scores = wide(of(table, "gul2023", *SEVEN), ["dataset", "table", "loss"], "metric")
     measured = scores[[*_SCORES, "superiority"]]
     best = measured == measured.groupby(["dataset", "table"]).transform("max")
     sums = best.groupby(["dataset", "loss"]).sum().add_prefix("wins_")
     wins = cast(pd.Series, sums.stack())
     printed = of(table, "gul2023", "4.7").set_index(["dataset", "loss", "metric"])["value"]
-    agree = wins.reindex(printed.index) == printed
+    both = pd.DataFrame({"printed": printed, "derived": wins.reindex(printed.index)})
+    return both.reset_index()
+
+
+def show_wins(wins: pd.DataFrame) -> pd.DataFrame:
+    """`wins_table` for people, shaped like Table 4.7; "1 → 0" is printed 1 and derived 0."""
+    texts = [
+        f"{row['printed']:.0f}"
+        if row["printed"] == row["derived"]
+        else f"{row['printed']:.0f} → {row['derived']:.0f}"
+        for row in wins.to_dict("records")
+    ]
+    scores = [METRICS.get(name, name) for name in wins["metric"].str.removeprefix("wins_")]
+    names = [f"{data_set_name(d)}, {s}" for d, s in zip(wins["dataset"], scores, strict=True)]
+    losses = [loss_name(loss) for loss in wins["loss"]]
+    shown = pd.DataFrame({"loss": losses, "score": names, "text": texts})
+    shown = shown.pivot(index="loss", columns="score", values="text")
+    shown = shown.loc[list(dict.fromkeys(losses)), list(dict.fromkeys(names))]
+    return shown.rename_axis(columns=None).reset_index()
+
+
+def _wins(table: pd.DataFrame) -> Rows:
+    wins = wins_table(table)
+    agree = wins["printed"] == wins["derived"]
     note = "4.1-4.6 and 4.12: the seven experiments are six settings and a second seed of one"
     rows = [_count("4.7", "cells that its seven tables give", agree, note=note)]
-    for key in agree.index[~agree]:
-        claim = " ".join((key[0], key[2].replace("_", " ", 1), loss_name(key[1])))
-        rows.append(_row("4.7", claim, f"{printed[key]:.0f}", float(wins[key])))
+    for row in wins[~agree].to_dict("records"):
+        claim = f"{row['dataset']} {row['metric'].replace('_', ' ', 1)} {loss_name(row['loss'])}"
+        rows.append(_row("4.7", claim, f"{row['printed']:.0f}", float(row["derived"])))
     return rows
 
 
@@ -116,6 +146,47 @@ def _text(scores: pd.DataFrame) -> Rows:
     other = share.index[share.idxmax(axis=1) != OURS]
     claim = "number of the one table in which distance does not lead in superiority"
     rows.append(_row("4.1-4.6, 4.12", claim, "4.3", float(other[0])))
+    return rows
+
+
+def _margins(scores: pd.DataFrame) -> Rows:
+    """How far distance lies over and under the other losses in boundary IoU, in words."""
+    lead = scores["boundary_iou"].unstack("loss")
+    faces = lead.loc["celebamask_hq"].loc[list(SIX)]
+    gap = cast(pd.DataFrame, faces.rsub(faces[OURS], axis=0))
+    beaten = gap[["ce", _COMBO, _DICE_FOCAL]].stack()
+    under = gap[[_IOU, _DICE]].stack()
+    under = under[under < 0]
+    claim = "CelebAMask-HQ: above cross-entropy, combo and Dice & focal"
+    rows = [_count("4.1-4.6", claim, beaten > 0)]
+    claim = "CelebAMask-HQ: where IoU or Dice is ahead, by less than 0.001 (the fourth digit)"
+    note = f"by up to {-under.min():.4f}, in {len(under)} of {2 * len(gap)} comparisons"
+    rows.append(_count("4.1-4.6", claim, under > -0.001, note=note))
+    streets = lead.loc["cityscapes"]
+    place = float(streets.loc["4.6"].rank(ascending=False)[OURS])
+    rows.append(_row("4.6", "Cityscapes: rank of distance", "3", place))
+    ours = streets.loc[list(SIX), OURS].to_numpy()
+    unet, deeplab = pd.Series(ours[:3]), pd.Series(ours[3:])
+    claim = "Cityscapes: encoders whose boundary IoU is higher with DeepLabv3+ than with U-Net"
+    note = f"mean {deeplab.mean():.3f} against {unet.mean():.3f}"
+    return [*rows, _count("4.1-4.6", claim, deeplab > unet, note=note)]
+
+
+def _seeds(scores: pd.DataFrame) -> Rows:
+    """The one setting that is trained with two seeds (Tables 4.5 and 4.12)."""
+    values = scores[list(_SCORES)]
+    ranks = values.groupby(["dataset", "table"]).rank(ascending=False, method="min")
+    first = ranks.loc[("celebamask_hq", "4.5", OURS)]
+    rows = [_count("4.5", "CelebAMask-HQ: scores in which distance is third", first == 3)]
+    again = ranks.loc[("celebamask_hq", "4.12", OURS)]
+    for metric, printed in (("boundary_iou", "1"), ("iou", "2"), ("dice", "2")):
+        claim = f"CelebAMask-HQ, other seed: rank of distance by {metric}"
+        rows.append(_row("4.12", claim, printed, float(again[metric])))
+    ours = values.xs(OURS, level="loss").stack().unstack("table")
+    change = ours["4.12"] - ours["4.5"]
+    note = f"changes of {change.min():+.4f} to {change.max():+.4f}".replace("-", "−")
+    claim = 'scores that the other seed "did not decrease", on two data sets'
+    rows.append(_count("4.5, 4.12", claim, change >= 0, note=note))
     return rows
 
 

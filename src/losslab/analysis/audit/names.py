@@ -15,10 +15,32 @@ _SETS = {
     "voc2010": "VOC 2010",
     "voc2011": "VOC 2011",
     "voc_aug": "VOC 2012",
+    "voc2012": "VOC 2012",
+    "pascal_context": "PASCAL-Context",
+    "lfw_parts": "LFW",
     "camvid": "CamVid",
     "cityscapes": "Cityscapes",
     "celebamask_hq": "CelebAMask-HQ",
     "helen": "HELEN",
+}
+_MODELS = {
+    "fcn_alexnet32s": "FCN-AlexNet",
+    "bfcn32s": "BFCN-32s",
+    "fcresnet": "FCResNet",
+    "fcn32s": "FCN-32s",
+    "fcn16s": "FCN-16s",
+    "fcn8s": "FCN-8s",
+    "deeplab_largefov": "DeepLab-LargeFOV",
+    "deeplabv2_resnet101": "DeepLab-ResNet101",
+    "deeplabv3plus": "DeepLabv3+",
+    "unet": "U-Net",
+}
+_ENCODERS = {
+    "resnet34": "ResNet-34",
+    "resnet50": "ResNet-50",
+    "resnet101": "ResNet-101",
+    "mobilenet_v2": "MobileNetV2",
+    "tu-xception71": "Xception-71",
 }
 
 
@@ -36,3 +58,15 @@ def comparison_name(comparison: str) -> str:
     """The comparison with its data set as people write it."""
     first, _, rest = comparison.partition(" ")
     return f"{_SETS[first]}, {rest}" if first in _SETS else comparison
+
+
+def data_set_name(dataset: str) -> str:
+    """A data set as people write it."""
+    return _SETS.get(dataset, dataset)
+
+
+def model_name(model: str, encoder: str = "") -> str:
+    """A network as its paper names it; with its encoder where networks have several."""
+    name = _MODELS.get(model, model)
+    several = model in ("unet", "deeplabv3plus") and encoder
+    return f"{name} {_ENCODERS.get(encoder, encoder)}" if several else name
