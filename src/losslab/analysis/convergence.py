@@ -14,7 +14,7 @@ def curves(histories: pd.DataFrame, metric: str = "val_iou") -> pd.DataFrame:
     `histories` is the table of `losslab.study.load_histories`. Columns: setting, loss, epoch, mean,
     low and high (smallest and largest run), n.
     """
-    rows = _of_metric(histories, metric)
+    rows = of_metric(histories, metric)
     groups = rows.groupby(["setting", "loss", "epoch"])["value"]
     found = groups.agg(mean="mean", low="min", high="max", n="size")
     return found.reset_index()
@@ -26,19 +26,45 @@ def of_finished(histories: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def epochs_to_reach(
-    histories: pd.DataFrame, baseline: str, *, metric: str = "val_iou", share: float = 0.95
+    histories: pd.DataFrame,
+    baseline: str,
+    *,
+    metric: str = "val_iou",
+    share: float = 0.95,
+    threshold: float | None = None,
 ) -> pd.DataFrame:
     """The first epoch at which each run reaches a share of the baseline's best score.
 
     The threshold of a setting is `share` times the mean over the baseline's runs of their best
-    value; a setting without the baseline is left out. Columns: setting, loss, fold, seed,
-    threshold, epoch (NaN when never reached), last (the run's last epoch), censored (never reached:
-    the epoch is known only to be later than `last`).
+    value, or `threshold` itself (in the metric's units, such as the 0.72 of Gul 2023); a setting
+    without the baseline is left out. Columns: setting, loss, fold, seed, threshold, epoch (NaN when
+    never reached), last (the run's last epoch), censored (never reached: the epoch is known only to
+    be later than `last`).
     """
-    rows = _of_metric(histories, metric)
+    rows = of_metric(histories, metric)
+    thresholds = share * best_of(rows, baseline)
+    if threshold is not None:
+        thresholds[:] = threshold
+    return first_epochs(rows, thresholds)
+
+
+def of_metric(histories: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The rows of one metric with their setting, without repeats and undefined values."""
+    rows = histories[histories["metric"] == metric]
+    if rows.empty:
+        raise StudyError(unknown("history metric", metric, sorted(histories["metric"].unique())))
+    return with_setting(without_repeats(rows.dropna(subset=["value"])))
+
+
+def best_of(rows: pd.DataFrame, baseline: str) -> pd.Series:
+    """By setting, the mean over the baseline's runs of the best value of each."""
     check_baseline(rows, baseline)
     best = rows[rows["loss"] == baseline].groupby(["setting", *PAIR])["value"].max()
-    thresholds = share * best.groupby("setting").mean()
+    return best.groupby("setting").mean()
+
+
+def first_epochs(rows: pd.DataFrame, thresholds: pd.Series) -> pd.DataFrame:
+    """`epochs_to_reach` for thresholds by setting and the rows of `of_metric`."""
     keys = ["setting", "loss", *PAIR]
     found = rows.groupby(keys)["epoch"].max().rename("last").reset_index()
     found["threshold"] = found["setting"].map(thresholds)
@@ -70,10 +96,3 @@ def median_epochs(reached: pd.DataFrame) -> pd.DataFrame:
         rows.append(row | {"beyond": math.nan if known else float(beyond)})
     columns = ["setting", "loss", "threshold", "runs", "reached", "median", "beyond"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _of_metric(histories: pd.DataFrame, metric: str) -> pd.DataFrame:
-    rows = histories[histories["metric"] == metric]
-    if rows.empty:
-        raise StudyError(unknown("history metric", metric, sorted(histories["metric"].unique())))
-    return with_setting(without_repeats(rows.dropna(subset=["value"])))
