@@ -109,8 +109,8 @@ def _over_both(table: pd.DataFrame, scheme: str, resamples: int, seed: int) -> d
         "difference": float(np.mean(values)) if images else math.nan,
     }
     if runs < FEWEST or images < 2:
-        few = f"{runs} {table.index.name}s" if runs < FEWEST else f"{images} images"
-        return row | {"reason": f"{few}: {FEWEST} {table.index.name}s and 2 images at least"}
+        reason = too_few(runs, images, str(table.index.name))
+        return row | {"reason": reason}
     rng = np.random.default_rng(seed)
     found = crossed_interval(values[None], resamples, rng)
     row |= {"se_seeds": float(found.se_rows[0]), "se_images": float(found.se_columns[0])}
@@ -122,6 +122,13 @@ def _over_both(table: pd.DataFrame, scheme: str, resamples: int, seed: int) -> d
         "high": float(found.high[0]),
         "df": float(found.df[0]),
     }
+
+
+def too_few(runs: int, images: int, noun: str) -> str:
+    """Why a table of so many runs ("seed" or "setting") by images has no interval over both."""
+    if runs < FEWEST:
+        return f"{runs} {noun}{'' if runs == 1 else 's'}: at least {FEWEST} are needed"
+    return f"{images} image{'' if images == 1 else 's'} in all runs: at least 2 are needed"
 
 
 def _over_folds(part: pd.DataFrame, ratio: float | None) -> dict[str, object]:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from losslab.analysis.components import Components, fit_components
-from losslab.analysis.hierarchical import FEWEST
+from losslab.analysis.hierarchical import FEWEST, too_few
 from losslab.analysis.images import run_image_differences
 from losslab.analysis.intervals import t_quantile
 from losslab.analysis.p_values import with_holm
@@ -97,8 +97,8 @@ def _fit_crossed(table: pd.DataFrame, seed: int) -> dict[str, object]:
     """One table of differences, runs by images: both are components of a single group."""
     runs, images = table.shape
     if runs < FEWEST or images < 2:
-        few = f"{runs} {table.index.name}s" if runs < FEWEST else f"{images} images"
-        return {"reason": f"{few}: {FEWEST} {table.index.name}s and 2 images at least"}
+        reason = too_few(runs, images, str(table.index.name))
+        return {"reason": reason}
     values = _bundled(table.to_numpy(float), seed)
     try:
         model = fit_components([values], between=False)
