@@ -105,11 +105,11 @@ def test_settings_are_printed_each_by_itself(runs: Path, tmp_path: Path) -> None
 
 def test_tables_are_written_in_three_forms(runs: Path, tmp_path: Path) -> None:
     said(runs, "--all-definitions", "--output", tmp_path)
-    names = ("scores", "rankings", "ranking_flips", "definitions")
+    names = ("scores", "trimap", "entropy", "rankings", "ranking_flips", "definitions")
     kinds = ("csv", "md", "tex")
     written = {path.name for path in (tmp_path / "tables").iterdir()}
     assert written == {f"{name}.{kind}" for name in names for kind in kinds}
-    for name in ("scores", "rankings"):
+    for name in ("scores", "trimap", "entropy", "rankings"):
         table = pd.read_csv(tmp_path / "tables" / f"{name}.csv")
         assert {"level", "classes", "absent", "void", "width"} <= set(table.columns)
         assert table[["level", "classes", "absent", "void"]].notna().all(axis=None)

@@ -8,6 +8,8 @@ import typer
 from losslab.errors import StudyError, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 
@@ -38,19 +40,22 @@ def score(
     With --all-definitions the losses are ranked under every common definition of a score, and
     marked FLIP where two of them change places.
     """
+    from losslab.analysis.rankings import rank_all
     from losslab.analysis.scores import check_score
-    from losslab.score_text import definitions_text, scores_text, write_scores
+    from losslab.score_files import write_scores
+    from losslab.score_text import definitions_text, scores_text
 
     check_score(metric, level)
     chosen = {"metric": metric, "level": level}
-    results, notes = _load(*_runs_of(runs, run, study))
+    results, ratios, note = _load(*_runs_of(runs, run, study))
     typer.echo(scores_text(results, **chosen))
-    if all_definitions:
-        typer.echo("\n" + definitions_text(results, **chosen))
-    if notes:
-        typer.echo("\n" + notes)
+    found = rank_all(results, **chosen, ratios=ratios) if all_definitions else None
+    if found:
+        typer.echo("\n" + definitions_text(results, found))
+    if note:
+        typer.echo("\n" + note)
     if output is not None:
-        for path in write_scores(output, results, all_definitions=all_definitions, **chosen):
+        for path in write_scores(output, results, found, **chosen):
             typer.echo(f"wrote {path}")
 
 
@@ -88,15 +93,20 @@ def _of_study(name: str) -> list[str]:
     return [spec.run_id for spec in expand(load_study(name))]
 
 
-def _load(folder: Path, names: list[str]) -> "tuple[pd.DataFrame, str]":
-    """The results of the runs, under all definitions, and a note on those that have none."""
+def _load(folder: Path, names: list[str]) -> "tuple[pd.DataFrame, Mapping[str, float], str]":
+    """The results of the runs under all definitions, test over training images of each setting,
+    and a note on runs without results.
+    """
     from losslab.analysis import check_same_data, provenance
+    from losslab.analysis.folds import fold_ratios
     from losslab.metrics import DEFINITIONS
     from losslab.study.store import load_results, load_runs
 
     runs = load_runs(folder, names)
     check_same_data(runs)
+    specs = provenance.spec_table(runs)
     results = load_results(folder, names, scores=DEFINITIONS)
     bad = runs.loc[runs["status"] != "finished", "run_id"]
     note = f"Left out, since they diverged: {', '.join(bad)}." if len(bad) else ""
-    return provenance.with_variants(results, provenance.spec_table(runs)), note
+    ratios = fold_ratios(provenance.with_variants(runs, specs))
+    return provenance.with_variants(results, specs), ratios, note

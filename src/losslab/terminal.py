@@ -1,8 +1,22 @@
-"""Tables as plain text for a terminal."""
+"""Plain text for a terminal."""
 
-from textwrap import wrap
+from textwrap import fill, wrap
 
 import pandas as pd
+
+LINE = 100
+"""Characters of a line of prose."""
+
+
+def heading(text: str) -> str:
+    """A line of text, underlined."""
+    return f"{text}\n{'=' * len(text)}"
+
+
+def paragraph(text: str) -> str:
+    """The text with its lines broken between words."""
+    whole: dict = {"break_long_words": False, "break_on_hyphens": False}
+    return "\n".join(fill(line, LINE, **whole) for line in text.splitlines())
 
 
 def text_table(table: pd.DataFrame, *, heading: int = 12) -> str:

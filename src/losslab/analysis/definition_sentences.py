@@ -34,14 +34,18 @@ def read_trimap(table: pd.DataFrame) -> str:
     """Reads the trimap figure, from `trimap_table`: who leads near the edges, and who away."""
     found = []
     for _, part in table.groupby("setting", sort=False):
-        texts = []
-        for region, name in (("within", "within"), ("beyond", "beyond")):
-            leaders = _leaders(part[part["region"] == region].dropna(subset=["mean"]))
-            told = [f"`{loss}` from {_span(widths)} px" for loss, widths in leaders]
-            texts.append(f"{name} the band the highest mean IoU is that of {', '.join(told)}")
+        told = {}
+        for region, rows in part.dropna(subset=["mean"]).groupby("region"):
+            leaders = [f"`{loss}` for {_span(widths)}" for loss, widths in _leaders(rows)]
+            told[region] = ", ".join(leaders)
         inner = part[(part["region"] == "within") & (part["width"] == part["width"].min())]
         spread = points(inner["mean"].max() - inner["mean"].min(), sign=False)
-        texts.append(f"at the edge pixels themselves the means lie {spread} points apart")
+        texts = [
+            "the highest mean IoU within w px of the edges is that of "
+            f"{told.get('within', 'no loss')}",
+            f"beyond them that of {told.get('beyond', 'no loss')}",
+        ]
+        texts.append(f"at the edge pixels themselves (w = 1) the means lie {spread} points apart")
         found.append("; ".join(texts))
     return _joined(table, found)
 
@@ -88,7 +92,8 @@ def _leaders(rows: pd.DataFrame) -> list[tuple[str, list[float]]]:
 
 
 def _span(widths: list[float]) -> str:
-    return f"{widths[0]:g}" if len(widths) == 1 else f"{widths[0]:g} to {widths[-1]:g}"
+    span = f"{widths[0]:g}" if len(widths) == 1 else f"{widths[0]:g} to {widths[-1]:g}"
+    return f"w = {span}"
 
 
 def _tau(value: float) -> str:

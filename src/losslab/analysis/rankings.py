@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from itertools import combinations
+from typing import NamedTuple
 
 import pandas as pd
 import scipy
@@ -160,6 +161,34 @@ def agreement(ranked: pd.DataFrame, flips: pd.DataFrame) -> pd.DataFrame:
             mine = flips[(flips["setting"] == setting) & (flips["score"] == like)]
             rows.append(row | {"flips": len(mine), "clear": int(mine["clear"].sum())})
     return pd.DataFrame(rows)
+
+
+class Rankings(NamedTuple):
+    """All that several definitions make of some runs."""
+
+    ranked: pd.DataFrame
+    """Of `rankings`."""
+    flips: pd.DataFrame
+    """Of `ranking_flips`."""
+    agreed: pd.DataFrame
+    """Of `agreement`."""
+    missing: pd.DataFrame
+    """Of `left_out`."""
+
+
+def rank_all(
+    results: pd.DataFrame,
+    *,
+    metric: str = "iou",
+    level: str = "dataset",
+    definitions: Iterable[str] = COMMON,
+    ratios: Mapping[str, float] | None = None,
+) -> Rankings:
+    """The rankings under all common definitions, and where they part."""
+    asked: dict = {"metric": metric, "level": level, "definitions": list(definitions)}
+    ranked = rankings(results, **asked)
+    flips = ranking_flips(results, **asked, ratios=ratios)
+    return Rankings(ranked, flips, agreement(ranked, flips), left_out(results, **asked))
 
 
 def _by_setting(

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from losslab.analysis.definitions import rules_of
+from losslab.analysis.definitions import caption, rules_of
 from losslab.analysis.scores import LEVELS, scores_under
 from losslab.analysis.table_parts import for_one_setting, mean_sd
 from losslab.errors import StudyError, unknown
-from losslab.metrics import SCORES
+from losslab.metrics import SCORES, Score
 from losslab.metrics.trimap import TRIMAP_WIDTHS
 
 TRIMAPS = {"within": "trimap_iou", "beyond": "nonboundary_iou"}
@@ -37,6 +37,33 @@ def entropy_table(results: pd.DataFrame, *, level: str = "dataset") -> pd.DataFr
     """
     metrics = {name: region for region, name in ENTROPIES.items()}
     return _of_regions(results, metrics, level, "entropies")
+
+
+def entropy_scores(level: str) -> list[Score]:
+    """The scores behind `entropy_table`, for its caption."""
+    return [SCORES[f"{metric}@{level}"] for metric in ENTROPIES.values()]
+
+
+def trimap_scores(level: str) -> list[Score]:
+    """The scores behind `trimap_table`, for its caption."""
+    metrics = [f"{name}_{width}" for name in TRIMAPS.values() for width in TRIMAP_WIDTHS]
+    return [SCORES[f"{metric}@{level}"] for metric in metrics]
+
+
+def entropy_caption(level: str) -> str:
+    """What `show_entropy` shows, for the line over it."""
+    told = "Mean ± sd over runs, in percent of the largest entropy that the classes allow."
+    return f"{told} {caption(entropy_scores(level))}"
+
+
+def trimap_caption(level: str) -> str:
+    """What `show_trimap` shows, for the line over it."""
+    return f"Mean ± sd over runs, in percent. {caption(trimap_scores(level))}"
+
+
+def stored(results: pd.DataFrame, scores: list[Score]) -> bool:
+    """Whether any run has such a score: those of older versions have not."""
+    return bool(results["metric"].isin([score.metric for score in scores]).any())
 
 
 def show_trimap(table: pd.DataFrame) -> pd.DataFrame:

@@ -55,7 +55,7 @@ def plot_rankings(ranked: pd.DataFrame, agreed: pd.DataFrame, axes: Axes) -> Axe
     return axes
 
 
-def _beside(axes: Axes, row: float, tau: str, flips: str) -> None:
+def _beside(axes: Axes, row: float | int, tau: str, flips: str) -> None:
     """Kendall's tau and the flips at the right of a row."""
     for points, text in ((5, tau), (27, flips)):
         where: dict = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
