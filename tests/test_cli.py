@@ -40,7 +40,7 @@ def test_list_names_all_there_is(call) -> None:
 def test_a_plan_prints_the_runs_and_executes_none(call, tmp_path: Path) -> None:
     code, out, _ = call("study", "default", "--plan", "--set", "seed=[0]")
     assert code == 0
-    assert len(out.split()) == 6
+    assert len(out.split()) == 7  # six losses, and the baseline once more with the same seed
     assert not (tmp_path / "runs").exists()
 
 

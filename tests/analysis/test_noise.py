@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from losslab.analysis import paired_comparison, select_scores
-from losslab.analysis.noise import read_repeats, repeat_noise
+from losslab.analysis.noise import class_noise, image_noise, read_repeats, repeat_noise
 from tests.analysis.synthetic import synthetic_results
 
 
@@ -49,3 +49,29 @@ def test_equal_repeats_are_said_to_agree(results: pd.DataFrame) -> None:
     same = results[results["repeat"] == 0]
     again = same[(same["loss"] == "ce") & (same["seed"] == 1)].assign(repeat=1, run_id="again")
     assert "agree to the last digit" in read_repeats(repeat_noise(pd.concat([same, again])))
+
+
+def test_the_noise_of_a_class_is_that_of_its_own_scores(results: pd.DataFrame) -> None:
+    found = class_noise(results).set_index("class")
+    own = results[
+        (results["class"] == "wire")
+        & (results["metric"] == "iou")
+        & (results["level"] == "dataset")
+        & (results["repeat"] == 0)
+    ]
+    variances = own.groupby("loss")["value"].var(ddof=1)
+    assert found.loc["wire", "sd"] == pytest.approx(variances.mean() ** 0.5)
+    assert "mean" not in found.index
+
+
+def test_the_noise_of_images_is_that_of_the_runs_means_over_them(results: pd.DataFrame) -> None:
+    noise, floor = image_noise(results)
+    own = results[
+        (results["class"] == "mean")
+        & (results["metric"] == "iou")
+        & (results["level"] == "per_image")
+    ]
+    means = own[own["repeat"] == 0].groupby(["loss", "seed"])["value"].mean()
+    sd = means.groupby("loss").var(ddof=1).mean() ** 0.5
+    assert noise["sd"].iloc[0] == pytest.approx(sd)
+    assert floor["largest"].iloc[0] == pytest.approx(0.004)

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from losslab import analysis, plots
+from losslab.analysis.noise import class_noise, image_noise
 from losslab.analysis.samples import Sample, SampleIndex
 from losslab.errors import StudyError
 from losslab.plots.pictures import VOID, WRONG
@@ -54,10 +55,12 @@ def test_figures_of_a_comparison_fit_their_width(settings, seeds: int) -> None:
     noise = analysis.seed_noise(scores)
     look = {"label": "IoU (data set)", "styles": plots.loss_styles(results["loss"])}
     differences = analysis.paired_differences(scores, "ce")
+    floor = noise[["setting"]].assign(largest=0.002)
+    classes = analysis.class_differences(results, "ce")
     figures = [
         plots.scores_figure(scores, **look),
-        plots.differences_figure(comparison, differences, noise, **look),
-        plots.classes_figure(analysis.class_differences(results, "ce"), label="IoU"),
+        plots.differences_figure(comparison, differences, noise, floor, **look),
+        plots.classes_figure(classes, class_noise(results), label="IoU"),
     ]
     for figure in figures:
         assert figure.get_figwidth() == pytest.approx(COLUMN if len(settings) == 1 else PAGE)
@@ -69,11 +72,12 @@ def test_images_costs_and_curves_fit_their_width() -> None:
     styles = plots.loss_styles(results["loss"])
     images = analysis.image_comparison(results, "ce", resamples=99)
     pairs = analysis.image_differences(results, "ce")
+    noises = image_noise(results)
     histories = synthetic_histories()
     medians = analysis.median_epochs(analysis.epochs_to_reach(histories, "ce"))
     curves = analysis.curves(histories)
     for figure in (
-        plots.images_figure(images, pairs, label="IoU", styles=styles),
+        plots.differences_figure(images, pairs, *noises, label="IoU", styles=styles, noun="image"),
         plots.costs_figure(analysis.costs(synthetic_runs(), "ce"), styles=styles),
         plots.curves_figure(
             curves, medians, label="IoU, %", styles=styles, threshold_label="95 % of ce"
@@ -94,6 +98,30 @@ def test_the_band_of_the_main_figure_is_the_seed_noise() -> None:
     assert "±1.3" in axes.get_legend_handles_labels()[1][0]
 
 
+@pytest.mark.parametrize(
+    ("floor", "text"),
+    [(0.0025, "the same seed twice: ±0.25"), (0.0, "the same seed twice: equal")],
+)
+def test_the_noise_floor_is_drawn_and_named_in_the_main_figure(floor: float, text: str) -> None:
+    scores = analysis.select_scores(synthetic_results())
+    comparison = analysis.paired_comparison(scores, "ce")
+    axes = Figure().subplots()
+    differences = analysis.paired_differences(scores, "ce")
+    plots.plot_differences(comparison, differences, 0.013, axes, floor=floor)
+    assert text in axes.get_legend_handles_labels()[1]
+
+
+def test_the_last_column_of_the_class_figure_is_what_a_seed_alone_does() -> None:
+    results = synthetic_results()
+    classes = analysis.class_differences(results, "ce")
+    bands = class_noise(results).set_index("class")["band"]
+    axes = Figure().subplots()
+    plots.plot_class_differences(classes, axes, noise=bands.to_dict())
+    texts = [text.get_text() for text in axes.texts]
+    assert axes.get_xticklabels()[-1].get_text() == "seed alone"
+    assert f"±{100 * bands.iloc[0]:.1f}" in texts
+
+
 def test_unmeasured_memory_is_named_not_drawn_as_zero() -> None:
     table = analysis.costs(synthetic_runs().assign(peak_memory_bytes=None), "ce")
     axes = Figure().subplots()
@@ -105,7 +133,9 @@ def test_a_table_without_rows_is_an_error_that_says_why() -> None:
     scores = analysis.select_scores(synthetic_results(seeds=1))
     table = analysis.paired_comparison(scores, "ce").head(0)
     with pytest.raises(StudyError, match="nothing to draw: no loss shares"):
-        plots.differences_figure(table, table, analysis.seed_noise(scores), label="", styles={})
+        noise = analysis.seed_noise(scores)
+        floor = noise[["setting"]].assign(largest=0.0)
+        plots.differences_figure(table, table, noise, floor, label="", styles={})
 
 
 def test_basic_losses_keep_their_colour_in_every_study() -> None:

@@ -1,4 +1,6 @@
-"""The noise floor: how far two runs of the same spec and seed lie apart."""
+"""The noise floor: how far runs of the same spec and seed lie apart, and runs of other seeds by
+class and by the means of their images.
+"""
 
 import math
 from itertools import combinations
@@ -6,7 +8,15 @@ from itertools import combinations
 import pandas as pd
 
 from losslab.analysis.claims import points
-from losslab.analysis.scores import PAIR, check_score, with_setting
+from losslab.analysis.scores import (
+    PAIR,
+    check_score,
+    class_names,
+    select_scores,
+    with_setting,
+    without_repeats,
+)
+from losslab.analysis.statistics import seed_noise
 from losslab.metrics.scores import MEAN
 
 
@@ -21,9 +31,38 @@ def repeat_noise(
     pair). Raises StudyError for an unknown metric or level.
     """
     wanted = (results["definition"] == check_score(metric, level)) & (results["class"] == MEAN)
-    scores = with_setting(results[wanted & (results["image"].fillna("") == "")])
+    return _apart(results[wanted & (results["image"].fillna("") == "")])
+
+
+def class_noise(
+    results: pd.DataFrame, *, metric: str = "iou", level: str = "dataset"
+) -> pd.DataFrame:
+    """`seed_noise` of each class by itself, with the column `class`."""
+    names = class_names(results)
+    scores = select_scores(results, metric=metric, level=level, classes=names)
+    parts = [
+        seed_noise(part).assign(**{"class": name})
+        for name, part in scores.groupby("class", sort=False)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def image_noise(results: pd.DataFrame, *, metric: str = "iou") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`seed_noise` and `repeat_noise` of each run's mean over its images' scores.
+
+    It is what a mean difference of `image_comparison` is to be read against.
+    """
+    wanted = (results["level"] == "per_image") & (results["metric"] == metric)
+    images = results[wanted & (results["class"] == MEAN)].dropna(subset=["value"])
+    keys = [name for name in images if name not in ("image", "value")]
+    means = images.groupby(keys, dropna=False, sort=False)["value"].mean().reset_index()
+    return seed_noise(with_setting(without_repeats(means))), _apart(means)
+
+
+def _apart(scores: pd.DataFrame) -> pd.DataFrame:
+    """How far scores of the same loss, fold and seed lie apart, by setting."""
     rows = []
-    for setting, part in scores.groupby("setting", sort=False):
+    for setting, part in with_setting(scores).groupby("setting", sort=False):
         apart = [
             abs(one - other)
             for _, runs in part.dropna(subset=["value"]).groupby(["loss", *PAIR])

@@ -11,7 +11,6 @@ from losslab.plots.figures import (
     costs_figure,
     curves_figure,
     differences_figure,
-    images_figure,
     scores_figure,
 )
 from losslab.plots.pictures import (
@@ -33,7 +32,6 @@ __all__ = [
     "error_picture",
     "figure_style",
     "gallery",
-    "images_figure",
     "loss_styles",
     "overlay",
     "plot_class_differences",

@@ -51,6 +51,7 @@ def plot_differences(
     band: float,
     axes: Axes,
     *,
+    floor: float = math.nan,
     label: str = "score",
     noun: str = "pair of runs",
     styles: Mapping[str, LossStyle] | None = None,
@@ -58,16 +59,15 @@ def plot_differences(
     """Mean difference from the baseline with its 95 % interval, on the band of seed noise.
 
     `comparison` is the table of `paired_comparison`, `differences` of `paired_differences` (small
-    open marks, one per pair), `band` the half-width of `seed_noise` as a fraction (NaN: no band).
-    An interval that leaves the frame ends in an arrow; the numbers at the right are whole.
+    open marks, one per pair), `band` the half-width of `seed_noise` and `floor` the largest
+    difference of `repeat_noise`, both fractions (NaN: not drawn). An interval that leaves the frame
+    ends in an arrow; the numbers at the right are whole.
     """
     styles = styles or loss_styles([*comparison["loss"], *comparison["baseline"]])
     rows = comparison.sort_values("difference").reset_index(drop=True)
     baseline = rows["baseline"].iloc[0]
     limit = _limit(rows, differences, band)
-    if not math.isnan(band):
-        text = f"95 % of pairs that differ in seed only: ±{points(band, sign=False)}"
-        axes.axvspan(-100 * band, 100 * band, color="#e4e4e4", linewidth=0, zorder=0, label=text)
+    _draw_noise(axes, band, floor)
     axes.axvline(0, color="#555555", linewidth=0.8, zorder=1)
     for place, row in enumerate(rows.to_dict("records")):
         look = styles[row["loss"]]
@@ -91,12 +91,18 @@ def plot_differences(
 
 
 def plot_class_differences(
-    classes: pd.DataFrame, axes: Axes, *, label: str = "score", limit: float | None = None
+    classes: pd.DataFrame,
+    axes: Axes,
+    *,
+    noise: Mapping[str, float] | None = None,
+    label: str = "score",
+    limit: float | None = None,
 ) -> Axes:
     """Difference from the baseline of each class (row) and loss (column), in points.
 
     `classes` is the table of `class_differences`. Bold: the 95 % interval over the paired runs
     excludes 0. Orange is a loss, purple a gain; `limit` (fraction) is where the colours end.
+    `noise`, the band of `class_noise` by class, makes a last column without colour.
     """
     names = list(dict.fromkeys(classes["class"]))
     losses = list(classes.groupby("loss")["difference"].mean().sort_values().index[::-1])
@@ -110,14 +116,24 @@ def plot_class_differences(
         colour = "white" if abs(value) > 65 * end else "black"
         look: dict = {"ha": "center", "va": "center", "color": colour, "fontweight": weight}
         axes.text(column, row, points(value / 100), fontsize=6.5, **look)
-    axes.set_xticks(range(len(losses)), [fill(loss, 12) for loss in losses])
+    heads = [fill(loss, 12) for loss in losses]
+    if noise is not None:
+        heads.append("seed alone")
+        axes.set_xlim(-0.5, len(losses) + 0.5)
+        for row, name in enumerate(names):
+            band = noise.get(name, math.nan)
+            text = "–" if math.isnan(band) else f"±{points(band, sign=False)}"
+            look = {"ha": "center", "va": "center", "color": "#555555", "fontsize": 6.5}
+            axes.text(len(losses), row, text, **look)
+    axes.set_xticks(range(len(heads)), heads)
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
-    baseline = classes["baseline"].iloc[0]
-    axes.set_xlabel(
-        f"{label}: difference from {baseline}, points\n(bold: 95 % interval excludes 0)"
-    )
+    lines = [f"{label}: difference from {classes['baseline'].iloc[0]}, points"]
+    lines.append("bold: 95 % interval excludes 0")
+    if noise is not None:
+        lines.append("seed alone: 95 % of pairs of runs within")
+    axes.set_xlabel("\n".join(lines))
     return axes
 
 
@@ -147,6 +163,19 @@ def plot_cost(
     axes.set_xlim(0, 1.28 * top if top > 0 else 1)
     axes.set_xlabel(label)
     return _name_losses(axes, rows["loss"])
+
+
+def _draw_noise(axes: Axes, band: float, floor: float) -> None:
+    """What a change of seed alone does, and what the same seed twice does, as bands around 0."""
+    if not math.isnan(band):
+        text = f"runs that differ in seed only: 95 % in ±{points(band, sign=False)}"
+        axes.axvspan(-100 * band, 100 * band, color="#e4e4e4", linewidth=0, zorder=0, label=text)
+    if not math.isnan(floor):
+        ends, text = (-100 * floor, 100 * floor), "the same seed twice: equal"
+        if floor:
+            text = f"the same seed twice: ±{points(floor, 2, sign=False)}"
+        look: dict = {"color": "#a0a0a0", "linewidth": 1.0, "zorder": 0.5}
+        axes.axvspan(*ends, label=text, **look)
 
 
 def _draw_interval(axes: Axes, row: dict, place: int, look: LossStyle, limit: float) -> None:

@@ -63,45 +63,42 @@ def differences_figure(
     comparison: pd.DataFrame,
     differences: pd.DataFrame,
     noise: pd.DataFrame,
+    floor: pd.DataFrame,
     *,
     label: str,
     styles: Styles,
+    noun: str = "pair of runs",
 ) -> Figure:
-    """Differences against seed noise: see `plot_differences`."""
+    """Differences on the bands of `seed_noise` and `repeat_noise`: see `plot_differences`.
+
+    Also of images, with `image_comparison`, `image_differences` and the noise of runs' means over
+    images.
+    """
     bands = noise.set_index("setting")["band"]
+    floors = floor.set_index("setting")["largest"]
 
     def draw(setting: str, rows: pd.DataFrame, axes: Axes) -> Axes:
         pairs = differences[differences["setting"] == setting]
-        band = float(bands.get(setting, math.nan))
-        return plot_differences(rows, pairs, band, axes, label=label, styles=styles)
+        band, least = (float(of.get(setting, math.nan)) for of in (bands, floors))
+        options: dict = {"label": label, "noun": noun, "styles": styles}
+        return plot_differences(rows, pairs, band, axes, floor=least, **options)
 
-    return panels(comparison, draw, height=0.4 + _rows_height(comparison))
-
-
-def images_figure(
-    images: pd.DataFrame, differences: pd.DataFrame, *, label: str, styles: Styles
-) -> Figure:
-    """Differences image by image, of `image_comparison` and `image_differences`: no noise band."""
-
-    def draw(setting: str, rows: pd.DataFrame, axes: Axes) -> Axes:
-        pairs = differences[differences["setting"] == setting]
-        return plot_differences(
-            rows, pairs, math.nan, axes, label=label, noun="image", styles=styles
-        )
-
-    return panels(images, draw, height=0.4 + _rows_height(images))
+    return panels(comparison, draw, height=0.55 + _rows_height(comparison))
 
 
-def classes_figure(classes: pd.DataFrame, *, label: str) -> Figure:
-    """Differences of each class: see `plot_class_differences`; one colour scale for all panels."""
+def classes_figure(classes: pd.DataFrame, noise: pd.DataFrame, *, label: str) -> Figure:
+    """Differences of each class beside `class_noise`: see `plot_class_differences`; one colour
+    scale for all panels.
+    """
     _check_rows(classes)
     end = max(0.01, float(classes["difference"].abs().max()))
 
-    def draw(_: str, rows: pd.DataFrame, axes: Axes) -> Axes:
-        return plot_class_differences(rows, axes, label=label, limit=end)
+    def draw(setting: str, rows: pd.DataFrame, axes: Axes) -> Axes:
+        bands = noise[noise["setting"] == setting].set_index("class")["band"].to_dict()
+        return plot_class_differences(rows, axes, noise=bands, label=label, limit=end)
 
     most = int(classes.groupby("setting")["class"].nunique().max())
-    return panels(classes, draw, height=0.85 + 0.19 * most)
+    return panels(classes, draw, height=1.0 + 0.19 * most)
 
 
 def curves_figure(
