@@ -23,7 +23,7 @@ def read_agreement(agreed: pd.DataFrame) -> str:
             f"{len(flip)} of the {len(own)} other definitions that give these runs numbers of "
             f"their own order two losses or more in another way than {chosen}"
         )
-        least = flip.loc[flip["tau"].fillna(1).idxmin()]
+        least = flip.iloc[int(flip["tau"].fillna(1).argmin())]
         text += f"; furthest from it is {least['definition']} (Kendall's τ {_tau(least['tau'])})"
         clear = int((flip["clear"] > 0).sum())
         found.append(f"{text}; {_certainty(clear)}")
@@ -83,7 +83,7 @@ def _leaders(rows: pd.DataFrame) -> list[tuple[str, list[float]]]:
     """The loss of the highest mean and the widths at which it is, as neighbours."""
     found: list[tuple[str, list[float]]] = []
     for width, part in rows.groupby("width"):
-        loss = str(part.loc[part["mean"].idxmax(), "loss"])
+        loss = str(part["loss"].iloc[int(part["mean"].argmax())])
         if found and found[-1][0] == loss:
             found[-1][1].append(float(str(width)))
         else:

@@ -1,6 +1,7 @@
 """How scores are called in front of people, and what a table says of how it was scored."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -47,7 +48,7 @@ def short_name(score: Score) -> str:
     return f"{NAMES[score.metric]} ({'; '.join([LEVEL_NAMES[score.level], *rules])})"
 
 
-def rules_of(score: Score) -> dict[str, object]:
+def rules_of(score: Score) -> dict[str, Any]:
     """What every number of a table carries: level, classes, absent, void, width.
 
     A width is in pixels, or a share of the image's diagonal below 1; NaN where there is no band.

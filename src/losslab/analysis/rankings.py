@@ -54,16 +54,16 @@ def rankings(
     """
     rows = []
     for setting, wide in _by_setting(results, metric, level, definitions).items():
-        chosen, seen = wide.columns[0], {}
+        chosen, seen = str(wide.columns[0]), {}
         means = wide.groupby("loss").mean()
-        for name in wide:
+        for name in map(str, wide):
             same = seen.setdefault(tuple(wide[name].round(12)), name)
             row = {"setting": setting, "definition": short_name(DEFINITIONS[name]), "score": name}
             row |= {"chosen": name == chosen, "derived": is_derived(name, chosen)}
             row["same_as"] = "" if same == name else same
             ranks = means[name].round(12).rank(ascending=False, method="min")
-            for loss, value in means[name].items():
-                rows.append(row | {"loss": loss, "value": value, "rank": int(ranks[loss])})
+            for loss, value, rank in zip(means.index, means[name], ranks, strict=True):
+                rows.append(row | {"loss": loss, "value": value, "rank": int(rank)})
     return pd.DataFrame(rows)
 
 
@@ -116,9 +116,9 @@ def ranking_flips(
     """
     rows = []
     for setting, wide in _by_setting(results, metric, level, definitions).items():
-        chosen, seen = wide.columns[0], set()
+        chosen, seen = str(wide.columns[0]), set()
         ahead = _paired_means(wide[chosen])
-        for name in wide:
+        for name in map(str, wide):
             numbers = tuple(wide[name].round(12))
             if numbers in seen or is_derived(name, chosen):
                 continue
@@ -213,7 +213,7 @@ def _by_setting(
 def _paired_means(scores: pd.Series) -> dict[tuple[str, str], float]:
     """(first, second) -> mean of first minus second over the folds and seeds that both have."""
     wide = scores.unstack("loss")
-    pairs = combinations(sorted(wide), 2)
+    pairs = combinations(sorted(map(str, wide)), 2)
     return {(one, two): float((wide[one] - wide[two]).mean()) for one, two in pairs}
 
 

@@ -142,26 +142,35 @@ def _ends(widths: pd.Series) -> tuple[float, float]:
 
 def _rows(ranked: pd.DataFrame, agreed: pd.DataFrame) -> list[dict]:
     """name, ranks by loss, tau, flips, clear, derived of each row of the figure, chosen first."""
-    own = agreed[agreed["same_as"] == ""].sort_values("chosen", ascending=False, kind="stable")
+    ordered = agreed.sort_values("chosen", ascending=False, kind="stable")
     ranks = {name: part.set_index("loss")["rank"] for name, part in ranked.groupby("score")}
     kinds: dict[tuple[str, str], list[dict]] = {}
-    for entry in own.to_dict("records"):
-        row = {**entry, "ranks": ranks[entry["score"]].to_dict(), "widths": []}
-        score = DEFINITIONS[entry["score"]]
-        if not isinstance(score.width, int) or entry["chosen"]:
-            kinds[entry["score"], ""] = [row]
+    for entry in ordered.to_dict("records"):
+        kind, width = _kind(entry["score"])
+        if entry["same_as"] and not (width and _kind(entry["same_as"])[0] == kind):
             continue
-        row["widths"] = [score.width]
-        kind = kinds.setdefault((score.metric.removesuffix(f"_{score.width}"), score.level), [])
-        if kind and all(kind[-1][key] == row[key] for key in ("ranks", "flips", "clear")):
-            kind[-1]["widths"].append(score.width)
+        if width is None or entry["chosen"]:
+            kind = (entry["score"], "")
+        row = {**entry, "ranks": ranks[entry["score"]].to_dict(), "widths": [width]}
+        rows = kinds.setdefault(kind, [])
+        if rows and all(rows[-1][key] == row[key] for key in ("ranks", "flips", "clear")):
+            rows[-1]["widths"].append(width)
         else:
-            kind.append(row)
+            rows.append(row)
     rows = [row for kind in kinds.values() for row in kind]
     return [row | {"name": _named(row["definition"], row["widths"])} for row in rows]
 
 
-def _named(name: str, widths: list[int]) -> str:
+def _kind(name: str) -> tuple[tuple[str, str], int | None]:
+    """Metric and level of a definition, and the width of its trimap, if it has one: definitions of
+    a kind differ in their width alone.
+    """
+    score = DEFINITIONS[name]
+    width = score.width if isinstance(score.width, int) else None
+    return (score.metric.removesuffix(f"_{width}"), score.level), width
+
+
+def _named(name: str, widths: list[int | None]) -> str:
     """A short name made shorter; that of the first of some widths stands for all: "1–3 px"."""
     for words, fewer in (("data set", "set"), ("mean over images", "images"), (" of edges", "")):
         name = name.replace(words, fewer)
