@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from losslab.analysis.effects import interquartile_mean
-from losslab.analysis.intervals import t_quantile
+from losslab.analysis.intervals import has_spread, t_quantile
 
 
 def interquartile_means(
@@ -35,7 +35,7 @@ def interquartile_means(
         values = np.concatenate(strata)
         centre, df = interquartile_mean(values), len(values) - len(strata)
         half = math.nan
-        if df:
+        if df and has_spread(drawn):
             half = t_quantile(df) * math.sqrt(len(values) / df) * float(np.std(drawn))
         row = {"loss": loss, "settings": len(strata), "n": len(values), "iqm": centre}
         row |= {"mean": float(values.mean()), "low": centre - half, "high": centre + half}

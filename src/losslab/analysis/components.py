@@ -47,7 +47,8 @@ def fit_components(tables: Sequence[ndarray], *, between: bool) -> Components:
     means = [float(values.mean()) for values in tables]
     model = _fitted(_long(tables, unit), kept, float(np.mean(means)) / unit)
     mean = unit * float(model.fe_params.iloc[0])
-    _check_mean(mean, means, balanced=len({values.shape for values in tables}) == 1)
+    slack = 1e-6 * max(float(np.abs(values).max()) for values in tables)
+    _check_mean(mean, means, slack, balanced=len({values.shape for values in tables}) == 1)
     found: dict[str, float] = dict.fromkeys(("run", "image", "set"), 0.0)
     found |= dict(zip(model.model.exog_vc.names, map(float, model.vcomp), strict=True))
     if "set" in kept:
@@ -132,8 +133,8 @@ def _fitted(table: pd.DataFrame, kept: dict[str, float], mean: float) -> Any:
     return model
 
 
-def _check_mean(fixed: float, means: Sequence[float], *, balanced: bool) -> None:
-    mean, slack = float(np.mean(means)), 1e-6 * float(np.max(np.abs(means)))
+def _check_mean(fixed: float, means: Sequence[float], slack: float, *, balanced: bool) -> None:
+    mean = float(np.mean(means))
     if balanced and abs(fixed - mean) > slack:
         raise ValueError(f"the fixed effect {fixed:.3g} is not the mean {mean:.3g}")
     if not min(means) - slack <= fixed <= max(means) + slack:

@@ -18,7 +18,8 @@ from losslab.analysis.pooling import ALL_SETTINGS
 from losslab.analysis.resampling import satterthwaite
 
 BUNDLES = 100
-"""Images beyond this number are averaged into so many bundles: a fit takes a tenth of a second."""
+"""Images beyond this number are averaged into bundles, no more than so many: a fit then takes a
+tenth of a second."""
 
 _COLUMNS = (
     *("setting", "loss", "baseline", "seeds", "images", "bundles", "over", "difference", "se"),
@@ -34,8 +35,9 @@ def mixed_comparison(
     `results` is the table of `losslab.study.load_results`. The difference of image i at seed s is
     taken as gain + seed_s + image_i + rest, all three random (REML); seeds and images are crossed,
     so they are two variance components of one group. A row per setting and loss: seeds, images,
-    bundles (`BUNDLES`, drawn at random, equal in size but for one image), over, difference (the
-    fixed effect), se, low and high (95 %, t), df (Satterthwaite's, of the components), p and p_holm
+    bundles (of images drawn at random, equal in size but for one image where that does not come
+    out even; `BUNDLES` at most), over, difference (the fixed effect: the mean over seeds and
+    images), se, low and high (95 %, t), df (Satterthwaite's, of the components), p and p_holm
     (two-sided; Holm over all rows), sd_runs, sd_images and sd_rest (standard deviations of the
     seeds, of single images and of what is left), and reason (why the row is empty, else "").
     Fractions. A component whose moment estimate is not positive is left out, its sd being 0: REML
@@ -152,12 +154,17 @@ def _spreads(model: Components, per_bundle: float) -> dict[str, object]:
 
 
 def _bundled(values: Float[ndarray, "runs images"], seed: int) -> Float[ndarray, "runs bundles"]:
-    """Columns averaged in random bundles, `BUNDLES` at most: means and seed effects stay."""
+    """Columns averaged in random bundles of one size, `BUNDLES` at most.
+
+    Where that does not come out even some bundles hold one image more; each row is then moved to
+    the mean that it had over its images.
+    """
     images = values.shape[1]
-    if images <= BUNDLES:
-        return values
+    count = images // -(-images // BUNDLES)
     order = np.random.default_rng(seed).permutation(images)
-    return np.stack([values[:, part].mean(1) for part in np.array_split(order, BUNDLES)], axis=1)
+    parts = np.array_split(order, count)
+    bundles = np.stack([values[:, part].mean(1) for part in parts], axis=1)
+    return bundles + values.mean(1, keepdims=True) - bundles.mean(1, keepdims=True)
 
 
 def _sizes(part: pd.DataFrame) -> dict[str, object]:

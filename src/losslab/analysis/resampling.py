@@ -1,8 +1,7 @@
 """Bootstrap intervals of a mean over runs and images at once.
 
 The images are the same for every run: the table of differences is crossed, seeds by images, and a
-hard image is hard for all of them. Resamples are multinomial weights, so that all of them together
-are a few matrix products.
+hard image is hard for all of them.
 """
 
 from dataclasses import dataclass
@@ -30,31 +29,25 @@ class Crossed:
     se_columns: Float[ndarray, " l"]
 
 
-def crossed_interval(
-    differences: Float[ndarray, "l rows columns"], resamples: int, rng: np.random.Generator
-) -> Crossed:
+def crossed_interval(differences: Float[ndarray, "l rows columns"]) -> Crossed:
     """Interval of the mean of each of l tables whose rows and columns are both drawn by chance.
 
     Rows and columns are resampled independently (the pigeonhole bootstrap, Owen 2007), n - 1 draws
-    of n, which makes the variances unbiased (McCarthy & Snowden 1985). Owen's variance counts the
-    interaction three times; here it enters once, by inclusion and exclusion: V = V_rows + V_columns
-    - V_both (Cameron, Gelbach & Miller 2011, eq. 2.13), never less than the larger of the first
-    two. The interval is t at Satterthwaite's (1946) degrees of freedom, as percentiles of a
-    bootstrap of five rows are too short. Needs two rows and two columns.
+    of n, which makes the variances unbiased (McCarthy & Snowden 1985). Over all such resamples the
+    variances of a mean are mean squares over the table's size, so none need be drawn. Owen's
+    variance counts the interaction three times; here it enters once, by inclusion and exclusion:
+    V = V_rows + V_columns - V_both (Cameron, Gelbach & Miller 2011, eq. 2.13), never less than the
+    larger of the first two. The interval is t at Satterthwaite's (1946) degrees of freedom, as
+    percentiles of a bootstrap of five rows are too short. Needs two rows and two columns.
     """
     rows, columns = differences.shape[1:]
     grand = differences.mean(axis=(1, 2), keepdims=True)
     by_row = differences.mean(2, keepdims=True) - grand
     by_column = differences.mean(1, keepdims=True) - grand
     rest = differences - grand - by_row - by_column
-    draw_rows, draw_columns = (_fewer_by_one(n, resamples, rng) for n in (rows, columns))
-    mixed = sum(
-        draw_rows[:, row] * (rest[:, row] @ draw_columns.T)  # l resamples
-        for row in range(rows)
-    )
-    of_rows = np.var(by_row[:, :, 0] @ draw_rows.T, axis=1)
-    of_columns = np.var(by_column[:, 0] @ draw_columns.T, axis=1)
-    of_both = np.var(mixed, axis=1)
+    of_rows = np.sum(by_row**2, axis=(1, 2)) / (rows * (rows - 1))
+    of_columns = np.sum(by_column**2, axis=(1, 2)) / (columns * (columns - 1))
+    of_both = np.sum(rest**2, axis=(1, 2)) / (rows * columns * (rows - 1) * (columns - 1))
     total = np.maximum(of_rows + of_columns - of_both, np.maximum(of_rows, of_columns))
     df = satterthwaite(total, of_rows, of_columns, of_both, (rows, columns))
     half = scipy.stats.t.ppf((1 + LEVEL) / 2, df) * np.sqrt(total)
@@ -97,10 +90,3 @@ def satterthwaite(
     known = spread > 0
     df = np.divide(total**2, spread, out=np.full_like(total, np.inf), where=known)
     return np.maximum(df, min(rows, columns))
-
-
-def _fewer_by_one(
-    n: int, resamples: int, rng: np.random.Generator
-) -> Float[ndarray, "resamples n"]:
-    """Weights of resamples that draw n - 1 of n with replacement; each row sums to 1."""
-    return rng.multinomial(n - 1, np.full(n, 1 / n), size=resamples) / (n - 1)

@@ -51,8 +51,8 @@ def paired_comparison(
     - low and high: 95 % Student t interval over the pairs, NaN where they are equal. Of five pairs
       normal differences a BCa or percentile bootstrap holds 84 % in simulation, t 95, so few pairs
       are not resampled; df: its degrees of freedom;
-    - effect_size (`hedges_gz`), improvement (`probability_of_improvement`) with improvement_low and
-      improvement_high (`share_interval`), needed (`pairs_needed_as_seen`);
+    - effect_size (`hedges_gz`), improvement (`probability_of_improvement`, of the pairs) with
+      improvement_low and improvement_high (`share_interval`), needed (`pairs_needed_as_seen`);
     - t_p, wilcoxon_p and permutation_p (`sign_flip_p`), two-sided, and each with `_holm`, corrected
       over all rows; wilcoxon_p_min (the smallest p that n pairs can give that and sign flips);
     - correction, and reason (why a number is missing), else "".
@@ -99,10 +99,11 @@ def _over_folds(part: pd.DataFrame, ratio: float | None) -> dict[str, object]:
     folds = fold_means(part)
     values = folds["difference"].to_numpy(float)
     used = assumed_ratio(len(values)) if ratio is None else ratio
-    row = _means(folds) | compare(values) | _improvement(values) | corrected_t(values, used)
+    row = _means(folds) | compare(values) | corrected_t(values, used)
     unknown = ("wilcoxon_p", "wilcoxon_p_min", "permutation_p", "needed")
     unknown += ("improvement_low", "improvement_high")
     row |= dict.fromkeys(unknown, math.nan)
+    row["improvement"] = probability_of_improvement(part["difference"].to_numpy(float))
     row["reason"] = row["reason"] or "folds are not independent: only t is corrected for that"
     return row | {"correction": f"Nadeau-Bengio, test:training = {used:.2f}"}
 
@@ -141,7 +142,8 @@ def seed_noise(scores: pd.DataFrame) -> pd.DataFrame:
 
     `sd` is the root of the mean variance within (loss, fold), weighted by its degrees of freedom
     `df`; it supposes that all losses are equally noisy (`lowest` and `highest` show by how much
-    that fails). `band` is the half-width within which 95 % of the differences between two single
+    that fails) and each by itself (where a seed moves all losses alike, sd is less sure than df
+    says). `band` is the half-width within which 95 % of the differences between two single
     runs of one loss at two seeds lie: t(df) * sqrt(2) * sd. All NaN with one run per loss.
     """
     rows = []

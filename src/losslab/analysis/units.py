@@ -7,6 +7,8 @@ from losslab.analysis.intervals import t_interval
 
 UNITS = ("seeds", "images", "seeds and images")
 
+_COLUMNS = ["setting", "loss", "baseline", "unit", "n", "difference", "low", "high"]
+
 
 def intervals_by_unit(
     results: pd.DataFrame, images: pd.DataFrame, both: pd.DataFrame, *, metric: str = "iou"
@@ -19,21 +21,22 @@ def intervals_by_unit(
     unit (of `UNITS`), n, difference, low, high. Settings of several folds are left out: there an
     image is tested in one fold only.
     """
-    baseline = str(both["baseline"].iloc[0]) if len(both) else ""
     whole = both[both["folds"] == 1]
+    if whole.empty:
+        return pd.DataFrame(columns=_COLUMNS)
+    baseline = str(whole["baseline"].iloc[0])
     runs = run_image_differences(results, baseline, metric=metric)
     means = runs.groupby(["setting", "loss", "seed"])["difference"].mean()
-    of_images = images.set_index(["setting", "loss"])
+    by_loss = images.set_index(["setting", "loss"])
+    known = by_loss[["n", "difference", "low", "high"]].to_dict("index")
     rows = []
     for row in whole.to_dict("records"):
         key = (row["setting"], row["loss"])
         values = means.loc[key].to_numpy(float)
         seeds = {"n": len(values), "difference": float(values.mean()), **t_interval(values)}
-        image = of_images.loc[key, ["n", "difference", "low", "high"]].to_dict()
         crossed = {name: row[name] for name in ("difference", "low", "high")}
         crossed["n"] = row["seeds"] * row["images"]
         names = {"setting": row["setting"], "loss": row["loss"], "baseline": baseline}
-        for unit, found in zip(UNITS, (seeds, image, crossed), strict=True):
-            rows.append({**names, "unit": unit, **found})
-    columns = ["setting", "loss", "baseline", "unit", "n", "difference", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
+        for unit, found in zip(UNITS, (seeds, known[key], crossed), strict=True):
+            rows.append(names | {"unit": unit} | dict(found))
+    return pd.DataFrame(rows, columns=_COLUMNS)
