@@ -1,6 +1,7 @@
 """A report: notebooks, executed on finished runs or published tables, as HTML and Markdown."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ NO_CODE = {"exclude_input": True, "exclude_input_prompt": True, "exclude_output_
 
 PAGE = Path(__file__).with_name("page.html")
 
+PARTS = ("compare", "certainty", "definitions", "convergence")
+"""The notebooks of every report, in its order; all take the same parameters."""
+
+_HEADING = re.compile(r'<h([12]) id="([^"]+)">(.*?)(?=<a class="anchor-link"|</h[12]>)', re.DOTALL)
+
 
 @dataclass(frozen=True)
 class ReportFolders:
@@ -40,12 +46,12 @@ class ReportFolders:
 def write_report(
     study: Study, run_ids: Sequence[str], runs: Path, folders: ReportFolders
 ) -> list[Path]:
-    """Execute compare.ipynb, and qualitative.ipynb where pictures may be shown; write report.html
-    and report.md.
+    """Execute the notebooks of `PARTS`, and qualitative.ipynb where pictures may be shown; write
+    report.html and report.md.
 
     Figures and tables are written by the notebooks. Raises `StudyError` where a notebook fails.
     """
-    names = ["compare", "qualitative"] if study.report.pictures else ["compare"]
+    names = [*PARTS, "qualitative"] if study.report.pictures else list(PARTS)
     parameters = {
         "study": study.name,
         "question": study.question,
@@ -96,8 +102,27 @@ def to_html(title: str, notebooks: Sequence[NotebookNode]) -> str:
     """One page that needs no network: the notebooks without their code, pictures inside."""
     exporter = HTMLExporter(template_name="basic", **NO_CODE)
     bodies = [exporter.from_notebook_node(_for_readers(notebook))[0] for notebook in notebooks]
-    page = PAGE.read_text()
-    return page.replace("{{ title }}", title).replace("{{ body }}", "\n<hr>\n".join(bodies))
+    # Headings that several notebooks share would share an id.
+    bodies = [
+        _HEADING.sub(rf'<h\1 id="part{number}-\2">\3', body)
+        for number, body in enumerate(bodies, start=1)
+    ]
+    body = "\n<hr>\n".join(bodies)
+    page = PAGE.read_text().replace("{{ title }}", title).replace("{{ contents }}", contents(body))
+    return page.replace("{{ body }}", body)
+
+
+def contents(body: str) -> str:
+    """Links to the headings of the first two levels, the second within the first."""
+    parts: list[tuple[str, list[str]]] = []
+    for level, name, text in _HEADING.findall(body):
+        link = f'<a href="#{name}">{text.strip()}</a>'
+        if level == "1" or not parts:
+            parts.append((link, []))
+        else:
+            parts[-1][1].append(link)
+    lines = [f"<li>{link}<br><span>{' · '.join(inner)}</span></li>" for link, inner in parts]
+    return f"<ul>{''.join(lines)}</ul>" if len(parts) > 1 else ""
 
 
 def to_markdown(notebooks: Sequence[NotebookNode], figures: Path) -> str:
