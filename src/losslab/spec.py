@@ -89,9 +89,13 @@ class RunSpec:
     weight_decay: Share = 0.0
     momentum: Annotated[Finite, Ge(0), Lt(1)] = 0.9
     """Of sgd and rmsprop; the Adams do not read it."""
+    rmsprop_alpha: Annotated[Finite, Ge(0), Lt(1)] = 0.99
+    """Weight of the past in rmsprop's mean of squares: torch's default (Keras has 0.9)."""
     schedule: Literal["constant", "poly", "cosine"] = "constant"
     poly_power: Annotated[Finite, Gt(0)] = 0.9
     batch_size: Count = 16
+    batches: Literal["any", "positive"] = "any"
+    """positive: every batch holds a picture that shows the task's foreground."""
     epochs: Count | None = None
     max_iterations: Count | None = None
     patience: Count | None = None
@@ -136,6 +140,8 @@ class RunSpec:
         if self.encoder is None:
             object.__setattr__(self, "encoder", default_encoder(self.model))
         check_model(self.model, encoder=self.encoder, options=self.model_options)
+        if self.batches == "positive" and self.task is None:
+            raise SpecError("batches: 'positive' needs a task, whose foreground it looks for")
         if (self.epochs is None) == (self.max_iterations is None):
             raise SpecError("give exactly one of epochs and max_iterations")
         for field in ("fold", "fold_val"):

@@ -180,3 +180,17 @@ def test_a_better_epoch_is_told_by_its_monitor(
 ) -> None:
     assert is_better(monitor, value, Progress(best_epoch=3, best_value=best)) is better
     assert is_better(monitor, value, Progress())
+
+
+def test_rmsprop_weighs_the_past_as_the_spec_says() -> None:
+    # one step from rest: v = (1 - alpha) g², so the first step is lr g / sqrt((1 - alpha) g²)
+    steps = {}
+    for alpha in (0.99, 0.9):
+        weight = torch.nn.Parameter(torch.zeros(1))
+        spec = RunSpec(epochs=1, optimizer="rmsprop", lr=1.0, momentum=0.0, rmsprop_alpha=alpha)
+        optimizer = build_optimizer(spec, torch.nn.ParameterList([weight]), CPU)
+        weight.grad = torch.tensor([5.0])
+        optimizer.step()
+        steps[alpha] = -weight.item()
+    assert steps[0.99] == pytest.approx(10, rel=1e-4)
+    assert steps[0.9] == pytest.approx(10**0.5, rel=1e-4)

@@ -17,9 +17,9 @@ from losslab.training import loop, train
 from losslab.training.pictures import Pictures
 
 # Each epoch looks at the stop flag after each of 4 steps, each of 2 validation batches and its
-# checkpoint; the test set is 2 batches more.
+# checkpoint; the test set is 2 batches more, and so is validation with the tested weights.
 STEPS, VALIDATION, EPOCHS = 4, 2, 2
-LOOKS = EPOCHS * (STEPS + VALIDATION + 1) + 2
+LOOKS = EPOCHS * (STEPS + VALIDATION + 1) + 2 + VALIDATION
 
 PLAIN = RunSpec(
     **SMALLEST | {"augmentation": "scale_crop_mirror", "crop_size": (32, 32)},
@@ -32,6 +32,7 @@ WITH_DROPOUT = RunSpec(
     optimizer="sgd",
     selection="last",
 )
+POSITIVE = RunSpec(**SMALLEST | {"batch_size": 2, "batches": "positive"}, task="speck", loss="iou")
 TIMES = {"seconds", "step_seconds"}
 
 
@@ -88,9 +89,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> dict[str, Path]:
     """Runs that nothing interrupted."""
     folder = tmp_path_factory.mktemp("whole")
-    for spec in (PLAIN, WITH_DROPOUT):
+    specs = (PLAIN, WITH_DROPOUT, POSITIVE)
+    for spec in specs:
         train(spec, folder / spec.run_id, cache_root=cache)
-    return {spec.run_id: folder / spec.run_id for spec in (PLAIN, WITH_DROPOUT)}
+    return {spec.run_id: folder / spec.run_id for spec in specs}
 
 
 def flatten(value: Any, name: str = "") -> dict[str, Any]:
@@ -127,8 +129,9 @@ def assert_same_run(one: Path, other: Path) -> None:
     histories = [pd.read_parquet(run / "history.parquet") for run in (one, other)]
     kept = [history[~history["metric"].isin(TIMES)] for history in histories]
     pd.testing.assert_frame_equal(*kept, check_exact=True)
-    counts = [pd.read_parquet(run / "counts.parquet") for run in (one, other)]
-    pd.testing.assert_frame_equal(*counts, check_exact=True)
+    for file in ("counts.parquet", "counts_val.parquet"):
+        counts = [pd.read_parquet(run / file) for run in (one, other)]
+        pd.testing.assert_frame_equal(*counts, check_exact=True)
     names = [sorted(path.name for path in (run / "samples").iterdir()) for run in (one, other)]
     assert names[0] == names[1] != []
     for sample in (one / "samples").iterdir():
@@ -180,6 +183,18 @@ def test_dropout_goes_on_with_the_same_draws_after_a_stop(
     torch.rand(7)  # whatever happened to the global state meanwhile
     train(WITH_DROPOUT, tmp_path, cache_root=cache)
     assert_same_run(whole[WITH_DROPOUT.run_id], tmp_path)
+
+
+@pytest.mark.parametrize("at", [3, 2 * STEPS + VALIDATION + 4])
+def test_batches_with_a_positive_picture_go_on_where_they_stopped(
+    at: int, tmp_path: Path, cache: Path, whole: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "StopRequest", Cut(at, kill=False))
+        with pytest.raises(Terminated, match="the state is saved"):
+            train(POSITIVE, tmp_path, cache_root=cache)
+    train(POSITIVE, tmp_path, cache_root=cache)
+    assert_same_run(whole[POSITIVE.run_id], tmp_path)
 
 
 def test_a_stop_while_testing_leaves_the_last_state_and_not_the_best_weights(

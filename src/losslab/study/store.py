@@ -7,9 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from losslab.errors import StudyError
+from losslab.errors import StudyError, unknown
 from losslab.metrics import SCORES, Score, image_scores, score
 from losslab.metrics.scores import MEAN
+
+SPLIT_COUNTS = {"test": "counts.parquet", "val": "counts_val.parquet"}
+"""The file of a run's folder with the counts of each split."""
 
 RUN_COLUMNS = ("run_id", "dataset", "task", "model", "encoder", "loss", "seed", "fold", "repeat")
 
@@ -35,24 +38,45 @@ def read_user_losses(run_dir: Path) -> dict[str, str]:
 
 
 def load_results(
-    runs: Path, run_ids: Iterable[str] | None = None, scores: Mapping[str, Score] = SCORES
+    runs: Path,
+    run_ids: Iterable[str] | None = None,
+    scores: Mapping[str, Score] = SCORES,
+    *,
+    split: str = "test",
 ) -> pd.DataFrame:
     """Scores of the finished runs, as fractions: one row per run, definition, image and class.
 
     Levels "dataset", "image" and "image_first" are over the test set (image is ""), `definition`
     being the name of one of `scores`; level "per_image" holds one row an image (definition ""),
-    class "mean" the mean over classes. Scores that a run lacks the counts for are left out. Raises
-    `StudyError` where there is no finished run.
+    class "mean" the mean over classes. Scores that a run lacks the counts for are left out. With
+    `split` "val" they are those of the tested weights on the validation pictures, at their size in
+    training and without trimaps and entropies; where these pictures are tested on, too, the two
+    splits are one. Raises `StudyError` where there is no finished run.
     """
+    if split not in SPLIT_COUNTS:
+        raise StudyError(unknown("split", split, SPLIT_COUNTS))
 
     def of_run(run_dir: Path) -> pd.DataFrame:
-        counts = pd.read_parquet(run_dir / "counts.parquet")
+        counts = pd.read_parquet(_counts_file(run_dir, split))
         over_set = score(counts, scores).assign(image="")
         per_image = image_scores(counts).assign(level="per_image", definition="")
         return pd.concat([over_set, per_image], ignore_index=True)
 
     columns = [*RUN_COLUMNS, "image", "class", "metric", "level", "definition", "value"]
     return _gather(runs, run_ids, of_run, finished_only=True)[columns]
+
+
+def _counts_file(run_dir: Path, split: str) -> Path:
+    """The counts of a split's pictures; raises `StudyError` where an old version left none."""
+    path = run_dir / SPLIT_COUNTS[split]
+    if split == "val" and not path.exists():
+        if _read_json(run_dir / "run.json")["dataset"]["tested_on_val"]:
+            return run_dir / SPLIT_COUNTS["test"]
+        raise StudyError(
+            f"{path} is missing: a version of losslab made this run that did not count the "
+            "validation pictures; delete the folder and run it again"
+        )
+    return path
 
 
 def load_group_scores(runs: Path, run_ids: Iterable[str] | None = None) -> pd.DataFrame:

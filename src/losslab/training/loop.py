@@ -37,6 +37,7 @@ from losslab.training.edges import edge_net_for
 from losslab.training.evaluate import batch_at_test, evaluate, write_samples
 from losslab.training.label_maps import LabelMaps
 from losslab.training.optimizers import build_optimizer, build_schedule
+from losslab.training.order import epoch_batches, with_foreground
 from losslab.training.pictures import Pictures, fit
 from losslab.training.provenance import code_state
 from losslab.training.randomness import generator, seed_everything
@@ -95,6 +96,9 @@ def train(
     batch_size = min(spec.batch_size, len(pictures["train"]))
     epoch_steps = len(pictures["train"]) // batch_size
     total_steps = spec.max_iterations or epoch_steps * (spec.epochs or 1)
+    positive = None
+    if spec.batches == "positive":
+        positive = with_foreground(data.train.labels, spec.task)
 
     edge_net, edge_facts = None, None
     if needs_edge_net(spec.loss):
@@ -185,10 +189,13 @@ def train(
         # a full epoch that was saved before its validation still has it before it
         while (progress.iterations < total_steps or progress.step) and not progress.stopped_early:
             epoch_started = time.perf_counter() - progress.epoch_seconds
-            order = torch.randperm(
-                len(pictures["train"]), generator=generator(spec.seed, "order", progress.epoch)
+            groups = epoch_batches(
+                spec.seed,
+                progress.epoch,
+                count=len(pictures["train"]),
+                batch_size=batch_size,
+                positive=positive,
             )
-            groups = order[: epoch_steps * batch_size].view(epoch_steps, batch_size).tolist()
             last_step = min(epoch_steps, progress.step + total_steps - progress.iterations)
             left = groups[progress.step : last_step]
             geometries = [
@@ -290,6 +297,16 @@ def train(
         write_atomically(run_dir / "counts.parquet", tested.counts.to_parquet)
         if tested.group_counts is not None:
             write_atomically(run_dir / "group_counts.parquet", tested.group_counts.to_parquet)
+        if not data.tested_on_val:  # else the counts are of these pictures already
+            validated = evaluate(
+                model,
+                pictures["val"],
+                data,
+                precision=spec.precision,
+                batch_size=batch_size,
+                check=stop_without_saving,
+            )
+            write_atomically(run_dir / "counts_val.parquet", validated.counts.to_parquet)
         write_samples(model, pictures["test"], data, run_dir / "samples", precision=spec.precision)
     return record(None)
 

@@ -16,7 +16,10 @@ OPTIMIZERS: dict[str, Callable[[RunSpec], tuple[type[torch.optim.Optimizer], dic
     "adamw": lambda spec: (torch.optim.AdamW, {}),
     "adam": lambda spec: (torch.optim.Adam, {}),
     "sgd": lambda spec: (torch.optim.SGD, {"momentum": spec.momentum}),
-    "rmsprop": lambda spec: (torch.optim.RMSprop, {"momentum": spec.momentum}),
+    "rmsprop": lambda spec: (
+        torch.optim.RMSprop,
+        {"momentum": spec.momentum, "alpha": spec.rmsprop_alpha},
+    ),
 }
 
 SCHEDULES: dict[str, Callable[[float, float], float]] = {
