@@ -87,7 +87,7 @@ def gallery(samples: Mapping[str, Sample], index: SampleIndex, *, width: float =
     tall = first.image.shape[0] / first.image.shape[1]
     columns = 1 + len(samples)
     tile = min((width - 0.95) / columns, 1.6)  # inches; the rest is for names and colour bar
-    shown = _shown(samples)
+    shown = shown_classes(samples)
     width = min(width, max(tile * columns + 0.95, COLUMN))
     per_row = max(2, int(width / 1.15))
     titles = [fill(loss, max(10, int(tile * 17))) for loss in samples]  # 17 letters an inch at 7 pt
@@ -117,7 +117,8 @@ def gallery(samples: Mapping[str, Sample], index: SampleIndex, *, width: float =
     return figure
 
 
-def _shown(samples: Mapping[str, Sample]) -> list[int]:
+def shown_classes(samples: Mapping[str, Sample]) -> list[int]:
+    """The classes that the label or a prediction shows, by index."""
     maps = [array for sample in samples.values() for array in (sample.label, sample.prediction)]
     values = {int(value) for array in maps for value in np.unique(array)}
     return sorted(values - {IGNORE_INDEX})
