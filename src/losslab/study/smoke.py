@@ -27,15 +27,25 @@ def smoke_runs(
 
     About ten seconds on one core. What is already in `folder` is kept.
     """
+    specs = [RunSpec(**SMALLEST, loss=loss, seed=seed) for loss in losses for seed in range(seeds)]
+    return [_done(spec, folder) for spec in specs]
+
+
+def smoke_ratios(folder: Path, *, ratios: tuple[int, ...] = (1, 10)) -> list[str]:
+    """`smoke_runs` of one kind of object at several ratios of background to object pixels."""
     run_ids = []
-    for loss in losses:
-        for seed in range(seeds):
-            spec = RunSpec(**SMALLEST, loss=loss, seed=seed)
-            run_dir = folder / spec.run_id
-            if not is_done(run_dir):
-                facts = train(spec, run_dir, cache_root=folder / "cache", device="cpu")
-                write_json(
-                    run_dir / "done.json", {"status": facts["status"], "reason": facts["reason"]}
-                )
-            run_ids.append(spec.run_id)
+    for ratio in ratios:
+        options = {**SMALLEST["dataset_options"], "classes": 2, "foreground_ratio": float(ratio)}
+        small = SMALLEST | {"dataset_options": options, "task": "blob"}
+        for loss in ("ce", "iou"):
+            run_ids += [_done(RunSpec(**small, loss=loss, seed=s), folder) for s in range(2)]
     return run_ids
+
+
+def _done(spec: RunSpec, folder: Path) -> str:
+    """Train the run where it is not done."""
+    run_dir = folder / spec.run_id
+    if not is_done(run_dir):
+        facts = train(spec, run_dir, cache_root=folder / "cache", device="cpu")
+        write_json(run_dir / "done.json", {"status": facts["status"], "reason": facts["reason"]})
+    return spec.run_id
