@@ -5,29 +5,33 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from losslab.analysis.claims import points
+from losslab.analysis.claims import ENOUGH_SEEDS, p_text, points
+from losslab.analysis.critical_difference import CriticalDifference
+from losslab.analysis.pooling import ALL_SETTINGS
 
 
 def read_tests(comparison: pd.DataFrame, alpha: float = 0.05) -> str:
     """Says for which losses the t test, Wilcoxon's and the sign flips agree after correction."""
     found = []
-    for _, part in comparison.groupby("setting", sort=False):
+    for setting, part in comparison.groupby("setting", sort=False):
         names = ("t_p_holm", "wilcoxon_p_holm", "permutation_p_holm")
-        known = part[[name for name in names if part[name].notna().any()]]
-        if known.shape[1] == 0:
+        known = [name for name in names if part[name].notna().any()]
+        if not known:
             found.append("one pair of runs or equal differences cannot be tested")
             continue
-        below = known < alpha
-        every, some = part["loss"][below.all(axis=1)], part["loss"][below.any(axis=1)]
-        text = f"corrected p below {alpha:g}: by all tests for {_names(every)}"
-        if set(some) != set(every):
-            text += f", by some only for {_names(x for x in some if x not in set(every))}"
+        below = part[known] < alpha
+        every = part.loc[below.all(axis=1), "loss"]
+        some = part.loc[below.any(axis=1) & ~below.all(axis=1), "loss"]
+        tests = "all tests" if len(known) > 1 else "the t test corrected for folds"
+        text = f"corrected p below {alpha:g}: by {tests} for {_names(every)}"
+        if len(some):
+            text += f", by some only for {_names(some)}"
         if (part["wilcoxon_p_min"] > alpha).any():
             n = int(part["n"].min())
             least = part["wilcoxon_p_min"].max()
             text += f"; with {n} pairs the p of Wilcoxon and of sign flips cannot fall below "
             text += f"{least:.2g} even uncorrected, so only t can"
-        found.append(text)
+        found.append(text + _hint(str(setting), part, bool(len(every) or len(some))))
     return _join(comparison, found)
 
 
@@ -36,15 +40,16 @@ def read_improvement(comparison: pd.DataFrame) -> str:
     found = []
     for _, part in comparison.groupby("setting", sort=False):
         baseline = part["baseline"].iloc[0]
-        sure = part[(part["improvement_low"] > 0.5) | (part["improvement_high"] < 0.5)]["loss"]
-        top = part.loc[part["improvement"].idxmax()]
+        aside = (part["improvement_low"] > 0.5) | (part["improvement_high"] < 0.5)
+        top = part.sort_values(["improvement", "difference"]).iloc[-1]
         share = points(top["improvement"], 0, sign=False)
         pairs = "1 pair" if top["n"] == 1 else f"{top['n']} pairs"
         text = f"`{top['loss']}` scores above `{baseline}` in {share} % of {pairs}"
         if part["improvement_low"].isna().all():
             text += "; pairs of several folds are not independent, so shares have no interval"
         else:
-            text += f"; the 95 % interval of that share excludes one half for {_names(sure)}"
+            text += "; the 95 % interval of that share excludes one half for "
+            text += _names(part.loc[aside, "loss"])
             if (few := part["n"].max()) < 6:
                 text += f" ({few} of {few} would not do; 6 of 6 would)"
         found.append(text)
@@ -59,8 +64,8 @@ def read_power(comparison: pd.DataFrame) -> str:
         if known.empty:
             found.append("how many runs are needed is unknown without a spread of single pairs")
             continue
-        enough = known[known["n"] >= known["needed"]]["loss"]
-        most = known.loc[known["needed"].idxmax()]
+        enough = known.loc[known["n"] >= known["needed"], "loss"]
+        most = known.sort_values("needed").iloc[-1]
         found.append(
             f"there are enough runs to see differences like these (80 % power at 0.05) for "
             f"{_names(enough)}; the most, {most['needed']:.0f} pairs, would be needed for "
@@ -72,7 +77,7 @@ def read_power(comparison: pd.DataFrame) -> str:
 def read_relevance(relevant: pd.DataFrame) -> str:
     """Reads the figure of practical equivalence: which differences matter and which do not."""
     found = []
-    for _, part in relevant.groupby("setting", sort=False):
+    for setting, part in relevant.groupby("setting", sort=False):
         rope = points(float(part["rope"].iloc[0]), sign=False)
         by = {name: list(rows["loss"]) for name, rows in part.groupby("practical")}
         phrases = {
@@ -82,7 +87,9 @@ def read_relevance(relevant: pd.DataFrame) -> str:
             "undecided": "undecided",
         }
         texts = [f"{text}: {_names(by[name])}" for name, text in phrases.items() if name in by]
-        found.append(f"against `{part['baseline'].iloc[0]}`, {'; '.join(texts)}")
+        text = f"against `{part['baseline'].iloc[0]}`, {'; '.join(texts)}"
+        decided = bool((part["practical"] != "undecided").any())
+        found.append(text + _hint(str(setting), part, decided))
     return _join(relevant, found)
 
 
@@ -92,7 +99,7 @@ def read_units(units: pd.DataFrame) -> str:
     for _, part in units.groupby("setting", sort=False):
         known = part.dropna(subset=["low"])
         widths = (known["high"] - known["low"]).groupby(known["unit"], sort=False).median()
-        sure = known[(known["low"] > 0) | (known["high"] < 0)].groupby("unit")["loss"].size()
+        sure = known[(known["low"] > 0) | (known["high"] < 0)]["unit"].value_counts()
         texts = [
             f"{points(width / 2, 2, sign=False)} over {unit} (0 excluded for {sure.get(unit, 0)})"
             for unit, width in widths.items()
@@ -100,6 +107,9 @@ def read_units(units: pd.DataFrame) -> str:
         text = f"median half-width of the intervals, in points: {', '.join(texts)}"
         if "seeds and images" not in widths:
             text += "; both at once need three seeds"
+        elif widths["seeds and images"] < widths.get("seeds", 0.0):
+            text += "; over both it can be shorter than over seeds, where few seeds leave t fewer "
+            text += "degrees of freedom"
         found.append(text if texts else "no interval can be given")
     return _join(units, found) if len(units) else ""
 
@@ -112,11 +122,11 @@ def read_hierarchical(found: pd.DataFrame) -> str:
         if known.empty:
             texts.append(f"no interval: {part['reason'].iloc[0]}")
             continue
-        sure = known[(known["low"] > 0) | (known["high"] < 0)]["loss"]
+        sure = known.loc[(known["low"] > 0) | (known["high"] < 0), "loss"]
         text = f"the 95 % interval over {known['over'].iloc[0]} excludes 0 for {_names(sure)}"
         errors = known[["se_seeds", "se_images"]].dropna()
         if len(errors) and known["over"].iloc[0] == "seeds and images":
-            seeds = (errors["se_seeds"] > errors["se_images"]).sum()
+            seeds = int((errors["se_seeds"] > errors["se_images"]).sum())
             what = "seeds" if seeds > len(errors) / 2 else "images"
             most = max(seeds, len(errors) - seeds)
             text += f"; more {what} would shorten it most for {most} of {len(errors)}"
@@ -133,8 +143,8 @@ def read_mixed(found: pd.DataFrame) -> str:
         if known.empty:
             texts.append(f"the model could not be trusted for any loss ({part['reason'].iloc[0]})")
             continue
-        sure = known[known["p_holm"] < 0.05]["loss"]
-        spreads = known[["sd_runs", "sd_images", "sd_rest"]].median()
+        sure = known.loc[known["p_holm"] < 0.05, "loss"]
+        spreads = [float(known[f"sd_{name}"].median()) for name in ("runs", "images", "rest")]
         runs = "settings" if "sd_sets" in known else "seeds"
         sizes = [points(value, sign=False) for value in spreads]
         text = f"the mixed model finds a difference (Holm p < 0.05) for {_names(sure)}; its median "
@@ -148,13 +158,54 @@ def read_interquartile(found: pd.DataFrame, baseline: str) -> str:
     """Says which loss has the highest interquartile mean, and if it is apart from the baseline."""
     if found.empty:
         return "No setting has runs of all losses."
-    rows = found.set_index("loss")
-    top = rows["iqm"].idxmax()
-    text = f"`{top}` has the highest interquartile mean ({points(rows['iqm'][top], sign=False)} %)"
-    if baseline not in rows.index or top == baseline or math.isnan(rows["low"][top]):
+    rows = found.set_index("loss").to_dict("index")
+    top = max(rows, key=lambda loss: rows[loss]["iqm"])
+    best = rows[top]
+    text = f"`{top}` has the highest interquartile mean ({points(best['iqm'], sign=False)} %)"
+    if baseline not in rows or top == baseline or math.isnan(best["low"]):
         return f"{text}."
-    apart = rows["low"][top] > rows["high"][baseline]
-    return f"{text}; its interval {'lies above' if apart else 'overlaps'} that of `{baseline}`."
+    if best["low"] > rows[baseline]["high"]:
+        return f"{text}; its interval lies above that of `{baseline}`."
+    return (
+        f"{text}; its interval overlaps that of `{baseline}`, which is no test: pairs of runs tell "
+        "losses apart that share their settings and seeds."
+    )
+
+
+def read_critical_difference(found: CriticalDifference) -> str:
+    """Reads the diagram of ranks: the best, what is not told apart from it, and what limits it."""
+    best = found.ranks.iloc[0]
+    over = f"{found.n} {found.unit}{'' if found.n == 1 else 's'}"
+    text = f"`{best['loss']}` has the best mean rank over {over} ({best['rank']:.2f} of "
+    text += f"{len(found.ranks)}; 1 is best)"
+    if found.left_out:
+        text += f"; {found.left_out} without all losses left out"
+    if found.pairs.empty:
+        return f"{text}. Nothing is tested: {found.reason}."
+    alike = {loss for group in found.groups if best["loss"] in group for loss in group}
+    names = _names(loss for loss in found.ranks["loss"].iloc[1:] if loss in alike)
+    test = "Wilcoxon's tests with Holm's correction"
+    test = test if found.method == "wilcoxon" else "Nemenyi's test"
+    text += f". {test} at {found.level:g} do{'es' if found.method == 'nemenyi' else ''} not tell "
+    text += f"it apart from {names}; Friedman's p of no difference at all: "
+    text += f"{p_text(found.friedman_p)}."
+    if found.reason:
+        text += f" Few {found.unit}s: {found.reason}."
+    if found.shared:
+        sets = "one test set" if found.test_sets == 1 else f"{found.test_sets} test sets"
+        text += f" The {over} share {sets}, so they are not independent and these tests are too "
+        text += "sure: at most a hint."
+    return text
+
+
+def _hint(setting: str, part: pd.DataFrame, found: bool) -> str:
+    """That a finding of few seeds is no claim, as `claims` has it."""
+    if not found or setting == ALL_SETTINGS or "seeds" not in part:
+        return ""
+    seeds = int(part["seeds"].min())
+    if seeds >= ENOUGH_SEEDS:
+        return ""
+    return f"; {seeds} seed{'s make' if seeds > 1 else ' makes'} this a hint and no claim"
 
 
 def _names(losses: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ import math
 import pandas as pd
 
 from losslab.analysis.claims import p_text, points
+from losslab.analysis.critical_difference import CriticalDifference
 from losslab.analysis.table_parts import for_one_setting
 
 _VERDICTS = {
@@ -109,6 +110,20 @@ def show_interquartile(found: pd.DataFrame) -> pd.DataFrame:
     ends = zip(rows["low"], rows["high"], strict=True)
     table["95 % interval"] = [_span(low, high, 2, sign=False) for low, high in ends]
     table["mean, %"] = [_unsigned(value) for value in rows["mean"]]
+    return table
+
+
+def show_ranks(found: CriticalDifference) -> pd.DataFrame:
+    """`critical_difference` for people: mean ranks, and the losses not told apart from each."""
+    table = found.ranks[["loss"]].copy()
+    table[f"mean rank over {found.n} {found.unit}s"] = [f"{v:.2f}" for v in found.ranks["rank"]]
+    if len(found.pairs):
+        alike = {loss: set[str]() for loss in table["loss"]}
+        for group in found.groups:
+            for loss in group:
+                alike[loss] |= {other for other in group if other != loss}
+        texts = [", ".join(o for o in table["loss"] if o in alike[one]) for one in table["loss"]]
+        table["not told apart from"] = [text or "–" for text in texts]
     return table
 
 

@@ -15,9 +15,9 @@ def pool_settings(
     """One score per setting and loss, so that `paired_comparison` pairs settings instead of seeds.
 
     Each is the mean over the folds and seeds at which every loss of that setting has a score; a
-    setting stands where a seed stood, as in the tests of van Beers (2018). A setting without the
-    baseline, or without a fold and seed at which all its losses have a score, is left out; no row
-    is left where that holds for all.
+    setting stands where a seed stood, as in the tests of van Beers (2018), and `unit` is its name.
+    A setting without the baseline, or without a fold and seed at which all its losses have a score,
+    is left out; no row is left where that holds for all.
 
     Settings that share a test set are not independent: 16 of them on 2 test sets are no 16 pairs.
     With `test_sets`, the test set of each setting (see `shared_sets`), each test set
@@ -33,13 +33,13 @@ def pool_settings(
         unit = str(setting) if test_sets is None else test_sets[str(setting)]
         rows.append(means.assign(setting=setting, unit=unit))
     if not rows:
-        return scores.head(0)
+        return scores.head(0).assign(unit="")
     pooled = pd.concat(rows, ignore_index=True)
     found = pooled.groupby("unit")["setting"].transform("nunique")
     shared = pooled.groupby(["unit", "loss"])["setting"].transform("nunique") == found
     units = pooled[shared].groupby(["unit", "loss"], as_index=False)["value"].mean()
     units["seed"] = units["unit"].map({name: n for n, name in enumerate(units["unit"].unique())})
-    return units.drop(columns="unit").assign(setting=ALL_SETTINGS, fold=0)
+    return units.assign(setting=ALL_SETTINGS, fold=0)
 
 
 def shared_sets(runs: pd.DataFrame) -> dict[str, str]:
