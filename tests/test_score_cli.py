@@ -51,29 +51,38 @@ def test_the_scores_of_each_loss_are_printed_with_what_they_mean(runs: Path) -> 
     line = next(line for line in text.splitlines() if line.startswith("ce "))
     assert line.split()[1:3] == ["2", f"{sum(means) / 2:.2f}"]
     assert "counts summed over the set, then the ratio; mean over classes" in " ".join(text.split())
-    assert "Pixels labelled 255 are not counted" in text
+    assert "Pixels labelled 255 are not counted" in " ".join(text.split())
     assert "FLIP" not in text
 
 
 def test_all_definitions_are_ranked_and_each_is_explained_once(runs: Path) -> None:
     text = said(runs, "--all-definitions")
     ranks, meanings = text.split("What the definitions are")
-    for name in ("IoU (data set)", "Boundary IoU (image by image)", "E-measure (mean over images)"):
+    for name in ("IoU (set)", "Boundary IoU (image by image)", "E-measure (images)"):
         assert name in ranks
         assert meanings.count(f"\n{name} ") == 1
-    assert "chosen   IoU (data set)" in ranks
+    assert "chosen   IoU (set)" in ranks
     assert "within 1, 2, 3, 5, 10, 20, 40 px" in meanings
-    for word in ("image_first", "foreground", "labelled", "2 % of the diagonal"):
-        assert word in meanings
+    for word in ("image_first", "foreground", "labelled", "2 % of the image's diagonal"):
+        assert word in " ".join(meanings.split())
     assert meanings.count("pixels labelled 255 are not counted") == 1
     flips = "FLIP" in ranks.split("no second witness")[1]
-    assert flips == ("may be chance: fewer than 5 seeds" in ranks)
-    assert ("order the losses as IoU (data set) does" in " ".join(ranks.split())) != flips
+    assert flips == ("none of these flips is told from chance" in " ".join(ranks.split()))
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_nothing_is_printed_beyond_the_edge_of_the_terminal(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = said(runs, "--all-definitions").splitlines()
+    assert max(map(len, lines)) <= columns
+    assert sum(line.split()[:1] == ["chosen"] for line in lines) == 1  # no part was split off
 
 
 def test_the_chosen_score_leads(runs: Path) -> None:
     text = said(runs, "--all-definitions", "--metric", "boundary_iou", "--level", "image")
-    assert "chosen   Boundary IoU (mean over images)" in text
+    assert "chosen   Boundary IoU (images)" in text
     heads = next(line for line in text.splitlines() if line.startswith("loss"))
     assert heads.index("IoU, %") < heads.index("accuracy")
 

@@ -3,11 +3,13 @@
 import pandas as pd
 
 from losslab.analysis import score_table
+from losslab.analysis.claims import points
 from losslab.analysis.definition_sentences import read_agreement, read_entropy
 from losslab.analysis.definition_words import explained, names_of
-from losslab.analysis.definitions import short_name
+from losslab.analysis.definitions import LEVEL_NAMES, brief, by_distance, short_name
 from losslab.analysis.rankings import COMMON, Rankings
 from losslab.analysis.regions import (
+    TRIMAPS,
     entropy_caption,
     entropy_scores,
     entropy_table,
@@ -16,7 +18,7 @@ from losslab.analysis.regions import (
 )
 from losslab.analysis.scores import check_held, check_score
 from losslab.analysis.tables import scores_caption, show_flips, show_rankings, show_scores
-from losslab.metrics import DEFINITIONS
+from losslab.metrics import DEFINITIONS, TRIMAP_WIDTHS
 from losslab.terminal import heading, paragraph, text_table
 
 
@@ -34,10 +36,11 @@ def scores_text(results: pd.DataFrame, *, metric: str, level: str) -> str:
 
 def definitions_text(results: pd.DataFrame, found: Rankings) -> str:
     """Ranks under all common definitions, the flips, entropies, and what each definition means."""
-    parts = [paragraph(how_ranked(found.ranked))]
-    for setting, rows in found.ranked.groupby("setting", sort=False):
-        own = [table[table["setting"] == setting] for table in found[1:]]
-        parts.append(_of_setting(str(setting), Rankings(rows, *own)))
+    parts = [f"{heading(_QUESTION)}\n{paragraph(how_ranked(found.ranked))}"]
+    settings = found.ranked["setting"].unique()
+    for setting in settings:
+        own = Rankings(*(table[table["setting"] == setting] for table in found))
+        parts += [heading(setting)] * (len(settings) > 1) + [_of_setting(own)]
     level = DEFINITIONS[found.ranked["score"].iloc[0]].level
     if stored(results, entropy_scores(level)):
         parts.append(_entropies(results, level))
@@ -45,17 +48,26 @@ def definitions_text(results: pd.DataFrame, found: Rankings) -> str:
     return "\n\n".join([*parts, explained(names)])
 
 
+_QUESTION = "Does the ranking depend on the definition of the score?"
+
+
 def how_ranked(ranked: pd.DataFrame) -> str:
     """What the table of `show_rankings` shows, for the line over it."""
     chosen = ranked.loc[ranked["chosen"], "definition"].iloc[0]
-    return _HOW.format(chosen=chosen)
+    text = _HOW.format(chosen=chosen)
+    runs = ranked.groupby("setting")["runs"]
+    return text if (runs.max() == runs.min()).all() else f"{text} {_UNEQUAL}"
 
 
 _HOW = (
     "The same runs under all common definitions, {chosen} first: mean over runs in percent (rank). "
-    "FLIP: two losses or more change places. τ: Kendall's τ of the ranking with the first one. "
-    "derived: a function of other scores (Dice of IoU, pooled classes of pixel accuracy), no "
-    "second witness."
+    "FLIP: two losses or more change places. set: counts of all images summed, then the ratio; "
+    "images: mean over images. derived: a function of other scores (Dice of IoU, pooled classes of "
+    "pixel accuracy), no second witness."
+)
+_UNEQUAL = (
+    "Not all losses have the same runs: means and ranks are of all runs of a loss, flips are "
+    "judged over the folds and seeds that both losses have, so the two can differ."
 )
 _SURE = {
     "yes": "both 95 % intervals exclude 0",
@@ -63,32 +75,67 @@ _SURE = {
 }
 
 
-def _of_setting(setting: str, found: Rankings) -> str:
+def _of_setting(found: Rankings) -> str:
     """Ranks, flips and what is left out, of one setting."""
     ranked, flips, agreed, missing = found
-    own = agreed[agreed["same_as"] == ""]
-    table = show_rankings(ranked[ranked["score"].isin(own["score"])], own)
-    table.insert(0, "", table.pop("note"))
-    parts = [f"{heading(setting)}\n{text_table(table)}"]
-    equal = agreed[agreed["same_as"] != ""].groupby("same_as", sort=False)["definition"]
+    parts = [paragraph(read_agreement(agreed)), _ranks(ranked, agreed)]
+    equal = agreed[agreed["same_as"] != ""].groupby("same_as", sort=False)["score"]
     for name, others in equal:
         short = short_name(DEFINITIONS[str(name)])
-        parts.append(paragraph(f"The same numbers as {short}: {', '.join(others)}."))
-    parts += [paragraph(read_agreement(agreed)), _flips_text(flips)]
-    if flips["score"].str.startswith("nonboundary").any():
-        parts.append(paragraph(_FAR))
+        parts.append(paragraph(f"The same numbers as {short}: {names_of(others)}."))
+    parts.append(_flips_text(flips[~flips["score"].map(by_distance).astype(bool)]))
+    parts.append(_distances(ranked, flips))
     for reason, names in missing.groupby("reason", sort=False)["score"]:
         parts.append(paragraph(f"{_REASONS[str(reason)]}: {names_of(names)}."))
     return "\n\n".join(filter(None, parts))
 
 
-_FAR = (
-    "Few pixels and fewer classes are left beyond wide bands: their IoU rests on them, and a flip "
-    "there says little of whole pictures."
+def _ranks(ranked: pd.DataFrame, agreed: pd.DataFrame) -> str:
+    """Value and rank under each definition of whole pictures that has numbers of its own."""
+    far = agreed["score"].map(by_distance).astype(bool)
+    own = agreed[(agreed["same_as"] == "") & (agreed["chosen"] | ~far)]
+    table = show_rankings(ranked[ranked["score"].isin(own["score"])], own)
+    table.insert(0, "", table.pop("note"))
+    table["definition"] = table["definition"].map(brief)
+    return text_table(table.drop(columns="τ"), keys=2)
+
+
+def _distances(ranked: pd.DataFrame, flips: pd.DataFrame) -> str:
+    """Value and rank within and beyond each distance of the edges, at the level of the chosen
+    score; "" where no run stored trimaps.
+    """
+    order = ranked[ranked["chosen"]].sort_values(["rank", "loss"])["loss"].to_list()
+    level = DEFINITIONS[ranked.loc[ranked["chosen"], "score"].iloc[0]].level
+    rows = []
+    for region, metric in TRIMAPS.items():
+        names = {width: f"{metric}_{width}@{level}" for width in TRIMAP_WIDTHS}
+        here = {w: ranked[ranked["score"] == name].set_index("loss") for w, name in names.items()}
+        here = {width: table for width, table in here.items() if len(table)}
+        for loss in order if here else ():
+            cells = {f"{width} px": _ranked(table.loc[loss]) for width, table in here.items()}
+            rows.append({"": region, "loss": loss, **cells})
+        held = set(flips["score"])
+        marks = {f"{w} px": "FLIP" if names[w] in held else "" for w in here}
+        rows += [{"": region, "loss": "", **marks}] if any(marks.values()) else []
+    if not rows:
+        return ""
+    told = _NEAR.format(level=LEVEL_NAMES[level])
+    return f"{paragraph(told)}\n\n{text_table(pd.DataFrame(rows).fillna('–'), keys=2)}"
+
+
+def _ranked(row: pd.Series) -> str:
+    return f"{points(row['value'], sign=False)} ({row['rank']})"
+
+
+_NEAR = (
+    "Mean IoU ({level}) of the pixels within and beyond a distance from the label's edges, percent "
+    "(rank). FLIP: two losses or more change places against the chosen score. Few pixels "
+    "and fewer classes are left beyond wide bands, so a flip there says little of whole pictures."
 )
 _REASONS = {
     "not stored": "Left out, since these runs were made by a version that did not store the counts",
-    "no such classes": "Left out, since these runs lack such classes",
+    "no such classes": "Left out, since they ask for one class, for several or for a background, "
+    "and these runs have other classes",
     "not all runs": "Left out, since not all of these runs have a score",
 }
 
@@ -102,8 +149,14 @@ def _flips_text(flips: pd.DataFrame) -> str:
         sure = flip["both 95 % intervals exclude 0 (uncorrected)"]
         told = _SURE.get(sure, f"may be chance: {sure}")
         rows.append((*shown, flip["reverses under"], flip["under that, points"], told))
+    if not rows:
+        return ""
     names = ["pair of losses", "chosen score, points", "FLIP under", "there, points", "certainty"]
-    return text_table(pd.DataFrame(rows, columns=names)) if rows else ""
+    table = pd.DataFrame(rows, columns=names)
+    if table["certainty"].nunique() > 1:
+        return text_table(table)
+    told = table.pop("certainty").iloc[0]
+    return f"{text_table(table)}\n\n{paragraph(f'Each of these {told}.')}"
 
 
 def _entropies(results: pd.DataFrame, level: str) -> str:

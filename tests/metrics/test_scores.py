@@ -108,6 +108,19 @@ def test_binary_scores_are_of_the_foreground_and_accuracy_of_both():
             assert value(binary, metric, level) == value(binary, metric, level, "class 0")
 
 
+@pytest.mark.parametrize("level", ["dataset", "image"])
+def test_the_mean_iou_of_a_binary_task_is_that_of_two_classes(level):
+    pred, labels = random_maps(1, size=(3, 4), count=6)
+    labels[0][labels[0] == 1] = 0  # an image without the object
+    labels[1] = 255
+    pred[1] = 7
+    two = table_of(pred, labels, 2)
+    both = named(table_of(pred, labels, 1), f"iou@{level}, both")
+    assert both[MEAN] == pytest.approx(named(two, f"iou@{level}")[MEAN])
+    assert both["class 0"] == pytest.approx(named(two, f"iou@{level}")["class 1"])
+    assert not DEFINITIONS[f"iou@{level}, both"].applies(two)
+
+
 def test_binary_images_without_foreground_count_at_dataset_level_alone():
     labels = torch.zeros(2, 4, 4, dtype=torch.int64)
     labels[0, :2] = 1
@@ -205,6 +218,8 @@ def test_scores_that_make_no_sense_are_refused_by_name():
         ({"metric": "iou", "classes": "pixels"}, "iou"),
         ({"metric": "e_measure"}, "take image or image_first"),
         ({"metric": "iou", "level": "image", "classes": "weighted"}, "take dataset"),
+        ({"metric": "boundary_iou", "classes": "both"}, "boundary_iou"),
+        ({"metric": "iou", "level": "image_first", "classes": "both"}, "take dataset or image"),
     ):
         with pytest.raises(DataError, match=text):
             Score(**wrong)

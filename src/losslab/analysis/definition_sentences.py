@@ -3,6 +3,7 @@
 import pandas as pd
 
 from losslab.analysis.claims import ENOUGH_SEEDS, points
+from losslab.analysis.definitions import by_distance
 from losslab.analysis.regions import ENTROPIES
 
 
@@ -12,22 +13,37 @@ def read_agreement(agreed: pd.DataFrame) -> str:
     for _, part in agreed.groupby("setting", sort=False):
         chosen = part.loc[part["chosen"], "definition"].iloc[0]
         own = part[~part["chosen"] & ~part["derived"] & (part["same_as"] == "")]
-        flip = own[own["flips"] > 0]
-        if own.empty:
-            found.append(f"no other definition gives these runs other numbers than {chosen}")
-            continue
-        if flip.empty:
-            found.append(f"all {len(own)} other definitions order the losses as {chosen} does")
-            continue
-        text = (
-            f"{len(flip)} of the {len(own)} other definitions that give these runs numbers of "
-            f"their own order two losses or more in another way than {chosen}"
-        )
-        least = flip.iloc[int(flip["tau"].fillna(1).argmin())]
-        text += f"; furthest from it is {least['definition']} (Kendall's τ {_tau(least['tau'])})"
-        clear = int((flip["clear"] > 0).sum())
-        found.append(f"{text}; {_certainty(clear)}")
+        far = own["score"].map(by_distance).astype(bool)
+        texts = [_of_pictures(own[~far], chosen), *_of_distances(own[far])]
+        if (own["flips"] > 0).any():
+            texts.append(_certainty(int((own["clear"] > 0).sum())))
+        found.append("; ".join(texts))
     return _joined(agreed, found)
+
+
+def _of_pictures(own: pd.DataFrame, chosen: str) -> str:
+    """How the definitions of whole pictures order the losses."""
+    flip = own[own["flips"] > 0]
+    if own.empty:
+        return f"no other definition gives these runs other numbers than {chosen}"
+    if flip.empty:
+        return f"all {len(own)} other definitions order the losses as {chosen} does"
+    least = flip.iloc[int(flip["tau"].fillna(1).argmin())]
+    return (
+        f"{len(flip)} of the {len(own)} other definitions with numbers of their own put two losses "
+        f"or more in another order than {chosen} does; furthest from it is "
+        f"{least['definition']} (Kendall's τ {_tau(least['tau'])})"
+    )
+
+
+def _of_distances(own: pd.DataFrame) -> list[str]:
+    """How those do that look at pixels by their distance from the edges."""
+    flip, every = int((own["flips"] > 0).sum()), len(own)
+    if not every:
+        return []
+    count = {0: f"none of the {every}", every: f"all {every}"}.get(flip, f"{flip} of the {every}")
+    verb = "reverses" if flip in (0, 1) else "reverse"
+    return [f"{count} IoUs by distance from the edges {verb} two losses or more"]
 
 
 def read_trimap(table: pd.DataFrame) -> str:

@@ -30,6 +30,7 @@ LEVEL_NAMES = {"dataset": "data set", "image": "mean over images", "image_first"
 
 _RULES = {
     "foreground": "without background",
+    "both": "with background",
     "weighted": "weighted by pixels",
     "pooled": "classes pooled",
     "labelled": "labelled only",
@@ -46,6 +47,20 @@ def short_name(score: Score) -> str:
     rules = [_RULES[score.classes]] if score.classes != usual.classes else []
     rules += [_RULES[score.absent]] if score.absent != usual.absent else []
     return f"{NAMES[score.metric]} ({'; '.join([LEVEL_NAMES[score.level], *rules])})"
+
+
+def brief(name: str) -> str:
+    """A short name for narrow columns: "IoU (set)", "IoU within 3 px (images)"."""
+    for words, fewer in _BRIEF.items():
+        name = name.replace(words, fewer)
+    return name
+
+
+_BRIEF = {
+    f"({LEVEL_NAMES['dataset']}": "(set",
+    f"({LEVEL_NAMES['image']}": "(images",
+    " of edges": "",
+}
 
 
 def rules_of(score: Score) -> dict[str, Any]:
@@ -68,6 +83,11 @@ def is_derived(name: str, chosen: str) -> bool:
         return False
     twin = "iou" if asked.metric == "dice" else "dice"
     return score.metric == twin or (score.classes == "pooled" and score.level == "dataset")
+
+
+def by_distance(name: str) -> bool:
+    """Whether a definition looks only at pixels within some distance of the edges, or beyond it."""
+    return isinstance(DEFINITIONS[name].width, int)
 
 
 def with_definition(table: pd.DataFrame, score: Score) -> pd.DataFrame:

@@ -48,14 +48,15 @@ def rankings(
     `definitions` are keys of `losslab.metrics.DEFINITIONS`. Columns: setting, definition (short
     name), score (its key), chosen (whether it is the one asked for), derived (see `is_derived`),
     same_as (the key of an earlier definition that gives all these runs the same numbers, else ""),
-    loss, value (mean over folds and seeds), rank (equal scores share the better one). Definitions
-    under which not all runs of the chosen one have a score are left out of their setting: see
-    `left_out`. Raises StudyError where no run has the chosen score.
+    loss, runs, value (mean over these folds and seeds), rank (equal scores share the better one).
+    Losses with unequal numbers of runs are ranked all the same. Definitions under which not all
+    runs of the chosen one have a score are left out of their setting: see `left_out`. Raises
+    StudyError where no run has the chosen score.
     """
     rows = []
     for setting, wide in _by_setting(results, metric, level, definitions).items():
         chosen, seen = str(wide.columns[0]), {}
-        means = wide.groupby("loss").mean()
+        means, runs = wide.groupby("loss").mean(), wide.groupby("loss").size()
         for name in map(str, wide):
             same = seen.setdefault(tuple(wide[name].round(12)), name)
             row = {"setting": setting, "definition": short_name(DEFINITIONS[name]), "score": name}
@@ -63,7 +64,8 @@ def rankings(
             row["same_as"] = "" if same == name else same
             ranks = means[name].round(12).rank(ascending=False, method="min")
             for loss, value, rank in zip(means.index, means[name], ranks, strict=True):
-                rows.append(row | {"loss": loss, "value": value, "rank": int(rank)})
+                of_loss = {"loss": loss, "runs": int(runs[loss]), "value": value}
+                rows.append(row | of_loss | {"rank": int(rank)})
     return pd.DataFrame(rows)
 
 
@@ -77,7 +79,8 @@ def left_out(
     """The definitions that `rankings` leaves out, and why: setting, score, reason.
 
     Reasons: "not stored" (no run of the setting has counts of that metric: they were made by an
-    older version), "no such classes" (one class, or none called background), "not all runs".
+    older version), "no such classes" (the definition asks for one class, for several or for a background),
+    "not all runs".
     """
     names = list(dict.fromkeys([check_score(metric, level), *definitions]))
     scores = scores_under(results, names)

@@ -39,6 +39,7 @@ SCORES: dict[str, Score] = _by_name(
 DEFINITIONS: dict[str, Score] = SCORES | _by_name(
     [
         Score("iou", classes="foreground"),
+        Score("iou", classes="both"),
         Score("iou", classes="weighted"),
         Score("iou", classes="pooled"),
         Score("iou", absent="labelled"),
@@ -46,6 +47,7 @@ DEFINITIONS: dict[str, Score] = SCORES | _by_name(
         Score("iou", "image", absent="union"),
         Score("iou", "image", absent="one"),
         Score("iou", "image", "foreground", absent="labelled"),
+        Score("iou", "image", "both", absent="labelled"),
         usual_score("iou", "image_first"),
         Score("iou", "image_first", absent="union"),
         Score("iou", "image_first", "pooled", absent="labelled"),
@@ -60,8 +62,8 @@ DEFINITIONS: dict[str, Score] = SCORES | _by_name(
 
 IoU at the levels dataset, image_first and image is mIoU^D, mIoU^I and mIoU^C of Wang et al. (2023,
 "Revisiting evaluation metrics for semantic segmentation"). Weighted is the frequency-weighted IoU
-of Long et al. (2015), pooled the "micro" average of libraries; that an absent class counts as 1 is
-usual for medical images and in "image-wise" averages.
+of Long et al. (2015), pooled the "micro" average of libraries, both the mean IoU of binary tasks;
+that an absent class counts as 1 is usual for medical images and in "image-wise" averages.
 """
 
 

@@ -161,6 +161,14 @@ class TableOfCounts:
         images["correct"] = images["pixels"] - sums["fp"] - sums["fn"] if binary else sums["tp"]
         return images
 
+    @cached_property
+    def with_rest(self) -> "TableOfCounts":
+        """Of a table of one class: that class and, as another, all pixels that are not of it."""
+        one = self._every[["image", "class", "pixels", "tp", "fp", "fn"]]
+        tn = one["pixels"] - one["tp"] - one["fp"] - one["fn"]
+        rest = one.assign(**{"class": "rest", "tp": tn, "fp": one["fn"], "fn": one["fp"]})
+        return TableOfCounts(pd.concat([one.assign(**{"class": "one"}), rest]))
+
     def of_set(self, metric: str) -> pd.Series:
         """By class."""
         return share(RATIOS[metric].above(self.sums), RATIOS[metric].below(self.sums))

@@ -1,6 +1,6 @@
 """What a score is: a metric, the level at which counts become a ratio, the rules of its means."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
@@ -15,7 +15,7 @@ BACKGROUND = "background"
 """Name of the class that is left out where a score is of the foreground."""
 
 Level = Literal["dataset", "image", "image_first"]
-Classes = Literal["mean", "foreground", "weighted", "pooled", "pixels"]
+Classes = Literal["mean", "foreground", "both", "weighted", "pooled", "pixels"]
 Absent = Literal["union", "labelled", "one", "none"]
 
 LEVELS = {
@@ -26,6 +26,7 @@ LEVELS = {
 CLASSES = {
     "mean": "mean over classes",
     "foreground": "mean over classes but the background",
+    "both": "mean over the one class and, as another, all that is not it",
     "weighted": "mean over classes weighted by their labelled pixels",
     "pooled": "classes pooled in one ratio",
     "pixels": "all pixels whatever their class",
@@ -34,7 +35,7 @@ ABSENT = {
     "union": "a class neither labelled nor predicted is left out",
     "labelled": "a class that the label lacks is left out",
     "one": "a class neither labelled nor predicted counts as 1",
-    "none": "no classes",
+    "none": "there are no classes, so none is absent",
 }
 VOID = "pixels labelled 255 are not counted"
 
@@ -56,7 +57,7 @@ class Score:
 
     def __post_init__(self) -> None:
         """Raise `DataError` for an unknown metric and for rules that do not go together."""
-        known = _OF_PIXELS if self.classes == "pixels" else _OF_CLASSES
+        known = _KNOWN.get(self.classes, _OF_CLASSES)
         if self.metric not in known:
             raise DataError(unknown(f"metric of {CLASSES[self.classes]}", self.metric, known))
         levels = _LEVELS_OF.get(self.classes, tuple(LEVELS))
@@ -105,13 +106,15 @@ class Score:
         return f"{self.metric} at {self.level} level: " + "; ".join(filter(None, parts)) + "."
 
     def applies(self, counts: pd.DataFrame) -> bool:
-        """Whether a table holds what the score reads: an older one may lack columns, and with one
-        class there is no foreground, weight or pool of its own.
+        """Whether a table holds what the score reads: an older one may lack columns; with one
+        class there is no foreground, weight or pool of its own, and with several no rest.
         """
         names = list(counts["class"].unique())
         if self.classes == "foreground" and not (BACKGROUND in names and len(names) > 1):
             return False
         if self.classes in ("weighted", "pooled") and len(names) < 2:
+            return False
+        if self.classes == "both" and len(names) != 1:
             return False
         columns = ("tp", "fp", "fn") if self.metric == "e_measure" else self._ratio.columns
         return all(name in counts for name in columns)
@@ -140,6 +143,8 @@ class Score:
             if self.level == "dataset":
                 images = images.sum().to_frame().T
             return float(share(ratio.above(images), ratio.below(images)).mean())
+        if self.classes == "both":
+            return replace(self, classes="mean").of(counts.with_rest)[MEAN]
         if self.classes == "weighted":
             weights = labelled(counts.sums).where(by_class.notna(), 0)
             return float((by_class * weights).sum() / weights.sum()) if weights.sum() else _NAN
@@ -193,8 +198,10 @@ _E_MEASURE = (
     "counts"
 )
 _OF_PIXELS, _OF_CLASSES = tuple(OF_PIXELS), (*RATIOS, "e_measure")
+_KNOWN = {"pixels": _OF_PIXELS, "both": ("iou", "dice")}
 _LEVELS_OF: dict[str, tuple[Level, ...]] = {
     "weighted": ("dataset",),
     "pooled": ("dataset", "image_first"),
     "pixels": ("dataset", "image"),
+    "both": ("dataset", "image"),
 }

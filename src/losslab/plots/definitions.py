@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from losslab.analysis.definitions import LEVEL_NAMES
+from losslab.analysis.definitions import LEVEL_NAMES, brief
 from losslab.analysis.regions import TRIMAPS
 from losslab.metrics import DEFINITIONS
 from losslab.plots.figures import panels
@@ -171,9 +171,8 @@ def _kind(name: str) -> tuple[tuple[str, str], int | None]:
 
 
 def _named(name: str, widths: list[int | None]) -> str:
-    """A short name made shorter; that of the first of some widths stands for all: "1–3 px"."""
-    for words, fewer in (("data set", "set"), ("mean over images", "images"), (" of edges", "")):
-        name = name.replace(words, fewer)
+    """A brief name; that of the first of some widths stands for all: "1–3 px"."""
+    name = brief(name)
     if len(widths) < 2:
         return name
     return name.replace(f" {widths[0]} px", f" {widths[0]}–{widths[-1]} px")
