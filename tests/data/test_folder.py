@@ -314,3 +314,39 @@ def cached_folder(tree, tmp_path, split=SplitOptions(rule="fractions")):  # noqa
         data_root=tree,
         cache_root=tmp_path / "cache",
     )
+
+
+def test_a_task_goes_by_the_name_that_the_options_give_it(tree):
+    named = {"thing": "not background"}
+    view = open_dataset("folder", tree, split="all", task="thing", tasks=named)
+    plain = open_dataset("folder", tree, split="all", task="not background")
+    assert view.class_names == ("thing",)
+    assert (view[0][1] == plain[0][1]).all()
+
+
+def test_what_a_named_task_means_is_part_of_the_datas_fingerprint(tree, tmp_path):
+    def fingerprint(meaning: str) -> str:
+        return prepare(
+            "folder",
+            options={"tasks": {"thing": meaning}},
+            task="thing",
+            split=SplitOptions(rule="fractions"),
+            size=(8, 8),
+            data_root=tree,
+            cache_root=tmp_path,
+        ).fingerprint
+
+    assert fingerprint(CLASSES[1]) != fingerprint(f"not {CLASSES[1]}")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        ({"cat": "not background"}, "'cat' is no name of a task"),
+        ({"a+b": "cat"}, "'a\\+b' is no name of a task"),
+        ({"thing": "dog"}, "unknown class 'dog'"),
+    ],
+)
+def test_names_of_tasks_that_make_no_sense_are_refused(tree, tasks, message):
+    with pytest.raises(DataError, match=message):
+        open_dataset("folder", tree, classes=["background", "cat"], tasks=tasks)

@@ -54,6 +54,16 @@ class SegmentationDataset(ABC):
         return cls.static_classes
 
     @classmethod
+    def known_tasks(cls, options: Any) -> Mapping[str, str]:
+        """The tasks that have a name under these options, each as a task of class names."""
+        return cls.tasks
+
+    @property
+    def named_tasks(self) -> Mapping[str, str]:
+        """The tasks of this data set that have a name."""
+        return self.tasks
+
+    @classmethod
     @abstractmethod
     def open(cls, root: Any, options: Any, report: Report = refuse) -> "SegmentationDataset":
         """The whole data set, found under the data root; `report` is told of broken rules."""
@@ -91,7 +101,7 @@ class SegmentationDataset(ABC):
         if split not in (*SPLITS, "all"):
             raise DataError(unknown("split", split, (*SPLITS, "all")))
         if task is not None:
-            self.lookup = task_lookup(task, self.class_names, self.tasks)
+            self.lookup = task_lookup(task, self.class_names, self.named_tasks)
             self.class_names, self.colours = (task,), TASK_COLOURS
         if split != "all":
             kept = [i for i, own in enumerate(self.splits) if own == split]

@@ -1,5 +1,6 @@
 """People's own data: a folder of pictures, a folder of label maps and the names of the classes."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from jaxtyping import UInt8
 from pydantic.dataclasses import dataclass
 
 from losslab.constants import IGNORE_INDEX, STRICT
-from losslab.data.base import SPLITS
+from losslab.data.base import SPLITS, parse_task, task_lookup
 from losslab.data.lists import leads_elsewhere, read_lines
 from losslab.data.pairs import Pair, PairedFiles, default_colours, need_folder, pair_up
 from losslab.data.pictures import SUFFIXES, read_colours, read_indices
@@ -35,6 +36,8 @@ class FolderOptions:
     """A label value that means "not annotated", besides 255."""
     void_colour: Colour | None = None
     """The colour that means "not annotated" in painted label maps."""
+    tasks: dict[str, str] | None = None
+    """Names for tasks, such as {eyes: l_eye+r_eye}, for tables and figures."""
 
     def __post_init__(self) -> None:
         place = PurePosixPath(self.name)
@@ -45,6 +48,7 @@ class FolderOptions:
             )
         if self.classes is not None:
             check_class_names(self.classes, "option classes")
+        check_tasks(self.tasks or {}, self.classes)
         if self.colours is None:
             if self.void_colour is not None:
                 raise DataError(
@@ -83,6 +87,14 @@ class Folder(PairedFiles):
     @classmethod
     def known_classes(cls, options: FolderOptions) -> tuple[str, ...] | None:
         return options.classes
+
+    @classmethod
+    def known_tasks(cls, options: FolderOptions) -> Mapping[str, str]:
+        return options.tasks or {}
+
+    @property
+    def named_tasks(self) -> Mapping[str, str]:
+        return self.options.tasks or {}
 
     @classmethod
     def open(cls, root: Path, options: FolderOptions, report: Report = refuse) -> "Folder":
@@ -155,6 +167,25 @@ def check_class_names(names: tuple[str, ...], where: str) -> None:
             )
         if names.count(name) > 1:
             raise DataError(f"folder {where}: class {name!r} is named twice; rename one")
+
+
+def check_tasks(tasks: Mapping[str, str], class_names: tuple[str, ...] | None) -> None:
+    """Names of tasks must be no classes and no tasks themselves, and mean tasks of the classes."""
+    for name, task in tasks.items():
+        if (
+            not name.strip()
+            or "+" in name
+            or name.startswith("not ")
+            or name in (class_names or ())
+        ):
+            raise DataError(
+                f"folder option tasks: {name!r} is no name of a task: not empty, no '+', not "
+                "beginning with 'not ', no class"
+            )
+        if class_names is None:
+            parse_task(task)
+        else:
+            task_lookup(task, class_names)
 
 
 def read_class_names(home: Path) -> tuple[str, ...]:

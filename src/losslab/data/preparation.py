@@ -76,11 +76,12 @@ def check_task(name: str, values: Mapping[str, Any], task: str | None) -> None:
     if task is None:
         return
     kind = _known(name)
-    class_names = kind.known_classes(parse_options(name, values))
+    options = parse_options(name, values)
+    class_names = kind.known_classes(options)
     if class_names is None:
         parse_task(task)
     else:
-        task_lookup(task, class_names, kind.tasks)
+        task_lookup(task, class_names, kind.known_tasks(options))
 
 
 def open_dataset(
@@ -128,7 +129,7 @@ def prepare(
     for one in (size, at_test[0]):
         check_size(one)
     dataset = _open(name, options, data_root)
-    lookup = None if task is None else task_lookup(task, dataset.class_names, dataset.tasks)
+    lookup = None if task is None else task_lookup(task, dataset.class_names, dataset.named_tasks)
     parts = divide(name, dataset.all_ids, dataset.splits, split)
     folder = cache_folder(cache_root)
     content = read_content(dataset, folder)
@@ -151,6 +152,8 @@ def prepare(
         "parts": parts,
         "ids": dataset.all_ids,
     }
+    if task in dataset.named_tasks and task not in dataset.tasks:
+        described["means"] = dataset.named_tasks[task]  # a name of the user's, who may change it
     viewed = dataset.view("all", task)
     return RunData(
         **splits,
