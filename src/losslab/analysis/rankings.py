@@ -79,8 +79,8 @@ def left_out(
     """The definitions that `rankings` leaves out, and why: setting, score, reason.
 
     Reasons: "not stored" (no run of the setting has counts of that metric: they were made by an
-    older version), "no such classes" (the definition asks for one class, for several or for a background),
-    "not all runs".
+    older version), "no such classes" (the definition asks for one class, for several or for a
+    background), "not all runs".
     """
     names = list(dict.fromkeys([check_score(metric, level), *definitions]))
     scores = scores_under(results, names)
