@@ -38,9 +38,17 @@ _SETTING = ["paper", "dataset", "split", "model", "encoder", "comparison", "metr
 
 
 def plot_verdicts(found: pd.DataFrame, axes: Axes) -> Axes:
-    """A bar per paper, split by verdict, with the counts; `found` is the table of `audit`."""
+    """A bar per paper, split by verdict, with the counts; `found` is the table of `audit`.
+
+    Checks of ours, of which a paper says nothing, are left out.
+    """
     papers = list(dict.fromkeys(found["paper"]))
-    counts = found.groupby(["paper", "verdict"]).size().unstack(fill_value=0)
+    counts = (
+        found[found["verdict"].isin(VERDICTS)]
+        .groupby(["paper", "verdict"])
+        .size()
+        .unstack(fill_value=0)
+    )
     start = np.zeros(len(papers))
     for verdict, (colour, hatch) in zip(VERDICTS, _LOOKS, strict=True):
         widths = np.array([counts.get(verdict, {}).get(paper, 0) for paper in papers], float)
@@ -52,13 +60,13 @@ def plot_verdicts(found: pd.DataFrame, axes: Axes) -> Axes:
                 look: dict = {"ha": "center", "va": "center", "fontsize": 6.5, "bbox": box}
                 axes.text(left + width / 2, place, f"{width:.0f}", **look)
         start += widths
-    axes.set_xlabel("statistics and claims")
+    axes.set_xlabel("printed statistics and claims")
     axes.legend(loc="lower right", bbox_to_anchor=(1.03, 1), ncols=3, columnspacing=0.8)
     return _rows(axes, [paper_name(paper) for paper in papers])
 
 
 def plot_gains(gains: pd.DataFrame, summary: pd.DataFrame, axes: Axes) -> Axes:
-    """Every pair's gain as an open mark, and each row's mean with its 95 % t interval, in points.
+    """Every pair's gain as an open mark, each row's mean with its 95 % t interval, in points.
 
     A row per row of `gain_summary`; `gains` is the table of `paired_gains`.
     """
@@ -75,9 +83,8 @@ def plot_gains(gains: pd.DataFrame, summary: pd.DataFrame, axes: Axes) -> Axes:
         if not math.isnan(row["low"]):
             ends = [100 * row["low"], 100 * row["high"]]
             axes.plot(ends, [place, place], color=colour, linewidth=1.8, zorder=3)
-        mean: dict = {"markersize": 5.5, "markeredgecolor": "white", "markeredgewidth": 0.6}
-        mean |= {"marker": marker, "color": colour}
-        axes.plot(100 * row["difference"], place, zorder=4, **mean)
+        mean = [100 * row["difference"]] * 2
+        axes.plot(mean, [place - 0.3, place + 0.3], color=colour, linewidth=1.8, zorder=4)
         first = paper_name(row["paper"]) if many else f"over {loss_name(row['baseline'])}"
         labels.append(f"{first}\n{comparison_name(row['comparison'])}")
     axes.grid(axis="x")
@@ -163,7 +170,7 @@ def plot_reached(epochs: pd.DataFrame, axes: Axes, *, title: str = "") -> Axes:
     """Settings in which each loss is at the threshold by an epoch; the table of `epochs_table`."""
     styles = loss_styles(epochs["loss"])
     for number, (loss, part) in enumerate(epochs.groupby("loss")):
-        seen = np.sort(part.loc[part["reached"], "epochs"].to_numpy(float))
+        seen = np.sort(part["epoch"].dropna().to_numpy(float))
         x = np.concatenate([[0], seen, [EPOCHS]])
         y = np.concatenate([np.arange(len(seen) + 1), [len(seen)]]) + 0.05 * (number - 2.5)
         look = styles[str(loss)]

@@ -1,6 +1,7 @@
 """Figures behind the findings of the audit: one a paper, drawn from the printed cells."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -8,10 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from losslab.analysis.audit.early import COMMON, van_beers_pairs
+from losslab.analysis.audit.chen import CLASS_TABLES, by_class
 from losslab.analysis.audit.findings import dice_of, of, wide
-from losslab.analysis.audit.gul import FOLDS, OURS, SEVEN, SIX
-from losslab.analysis.audit.names import data_set_name, loss_name, model_name
+from losslab.analysis.audit.gul import SEVEN, SIX, folds_of, scores_of
+from losslab.analysis.audit.names import OURS, data_set_name, loss_name, model_name
+from losslab.analysis.audit.rahman import COMMON
+from losslab.analysis.audit.van_beers import pairs_of
 from losslab.plots.style import PAGE, figure_style, new_figure
 
 _BLUE, _RED, _GREEN, _BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
@@ -29,7 +32,7 @@ def plot_rahman_means(cells: pd.DataFrame, axes: Axes) -> Axes:
         printed = float(cast(Any, third.loc["mean", loss]))
         axes.plot(printed, place, "X", color=_RED, markersize=6, label="the mean printed")
     _rows(axes, ["cross-entropy", "IoU loss"])
-    return _legend(axes, "IoU on VOC 2011, %")
+    return _legend(axes, "IoU on VOC 2011, % (Table 3)")
 
 
 def plot_rahman_camvid(cells: pd.DataFrame, axes: Axes) -> Axes:
@@ -40,24 +43,25 @@ def plot_rahman_camvid(cells: pd.DataFrame, axes: Axes) -> Axes:
     for split, marker, colour in (("val", "o", _BLUE), ("test", "s", _RED)):
         _marks(axes, gain.loc[names, split], np.arange(len(names)), marker, colour, split)
     _rows(axes, [f"{name} ({'common' if name in COMMON else 'rare'})" for name in names])
-    return _legend(axes, "gain in IoU on CamVid, points")
+    return _legend(axes, "gain in IoU on CamVid, points (Table 4)")
 
 
 def plot_van_beers(cells: pd.DataFrame, metric: str, label: str, axes: Axes) -> Axes:
     """Difference of the two losses in each of the 16 settings; section 5.1's oddities are open."""
-    pairs = van_beers_pairs(cells, metric).sort_values(["model", "dataset", "class", "variant"])
+    pairs = pairs_of(cells, metric).sort_values(["model", "dataset", "class", "variant"])
     difference = (pairs["iou"] - pairs["ce"]).to_numpy() * (1 if metric == "epochs" else 100)
     places = np.arange(len(pairs))
     odd = pairs["odd"].to_numpy()
     axes.axvline(0, color="#555555", linewidth=0.8)
-    axes.scatter(difference[~odd], places[~odd], s=16, color=_BLUE, label="a setting")
-    _marks(axes, difference[odd], places[odd], "o", _RED, "named an aberration")
+    _two_kinds(axes, difference, places, odd, ("a setting", "called an aberration"))
     names = [
         f"{model_name(row['model'])}, {data_set_name(row['dataset'])}, {row['variant']}, "
         f"{'no hair' if 'without' in row['class'] else 'hair'}"
         for row in pairs.to_dict("records")
     ]
     _rows(axes, names)
+    if metric == "iou":
+        return _legend(axes, f"IoU loss − cross-entropy, {label}")
     axes.set_xlabel(label)
     return axes
 
@@ -79,7 +83,7 @@ def plot_kim_gains(cells: pd.DataFrame, axes: Axes) -> Axes:
         for dataset, model, variant in table.index
     ]
     _rows(axes, names)
-    return _legend(axes, "gain in mean IoU, points")
+    return _legend(axes, "gain in mean IoU, points (Tables 1-3)")
 
 
 def plot_kim_times(cells: pd.DataFrame, axes: Axes) -> Axes:
@@ -97,20 +101,18 @@ def plot_kim_times(cells: pd.DataFrame, axes: Axes) -> Axes:
     names = zip(table["model"], ways, strict=True)
     _rows(axes, [f"{model_name(model)}, {way or 'level set'}" for model, way in names])
     axes.set_xlim(0, 0.62)
-    axes.set_xlabel("seconds an image")
+    axes.set_xlabel("seconds an image (Table 4)")
     return axes
 
 
 def plot_chen_dice(cells: pd.DataFrame, axes: Axes) -> Axes:
     """F1 of every class against what its IoU gives (Tables 2 and 3): they lie on the diagonal."""
     for number, marker, colour in (("2", "o", _BLUE), ("3", "s", _RED)):
-        scores = wide(of(cells, "chen2020", number), ["loss", "class"], "metric")
-        scores = scores.drop(index="mean", level="class")
+        scores = by_class(cells, number).drop(index="mean", level="class")
         expected = dice_of(cast(pd.Series, scores["iou"]), 100)
-        name = {"2": "VOC 2012", "3": "Cityscapes"}[number]
-        _marks(axes, expected, scores["dice"], marker, colour, name)
+        _marks(axes, expected, scores["dice"], marker, colour, CLASS_TABLES[number])
     axes.axline((60, 60), slope=1, color="#555555", linewidth=0.8)
-    axes.set_ylabel("F1 as printed, %")
+    axes.set_ylabel("F1 as printed, % (Tables 2, 3)")
     return _legend(axes, "2 IoU / (1 + IoU), %")
 
 
@@ -118,19 +120,18 @@ def plot_chen_gains(cells: pd.DataFrame, axes: Axes) -> Axes:
     """Gain of each class in IoU and in E-measure (Tables 2 and 3)."""
     labels = []
     axes.axvline(0, color="#555555", linewidth=0.8)
-    for number, name in (("2", "VOC 2012"), ("3", "Cityscapes")):
-        rows = of(cells, "chen2020", number)
-        method = rows["loss"].where(rows["loss"] == "ce", "semeda")
-        scores = wide(rows.assign(method=method), ["method", "class"], "metric")
+    for number, name in CLASS_TABLES.items():
+        scores = by_class(cells, number)
         gain = scores.loc["semeda"].drop(index="mean") - scores.loc["ce"].drop(index="mean")
         for metric, title in (("iou", "IoU"), ("e_measure", "E-measure")):
             heights = len(labels) + np.linspace(-0.3, 0.3, len(gain))
-            colours = np.where(gain[metric] < -1e-9, _RED, _BLUE)
-            axes.scatter(gain[metric], heights, s=9, facecolors="none", edgecolors=colours)
+            loses = (gain[metric] < -1e-9).to_numpy()
+            _two_kinds(
+                axes, gain[metric].to_numpy(float), heights, loses, ("a class", "that loses")
+            )
             labels.append(f"{name}\n{title}")
     _rows(axes, labels)
-    axes.set_xlabel("gain of a class, points")
-    return axes
+    return _legend(axes, "gain, points (Tables 2, 3)")
 
 
 def plot_chen_weightings(cells: pd.DataFrame, axes: Axes) -> Axes:
@@ -146,15 +147,13 @@ def plot_chen_weightings(cells: pd.DataFrame, axes: Axes) -> Axes:
             name = "SEMEDA" if kind == "semeda" else "Sobel"
             labels.append(f"{data_set_name(str(dataset))}\n{name}")
     _rows(axes, labels)
-    axes.set_xlabel("gain of a weighting, points")
+    axes.set_xlabel("gain of a weighting, points (Table 1)")
     return axes
 
 
 def plot_gul_dice(cells: pd.DataFrame, axes: Axes) -> Axes:
     """Dice less what the IoU beside it gives: means can only lie at or under 0."""
-    seven = wide(of(cells, "gul2023", *SEVEN), ["dataset", "table", "loss"], "metric")
-    folds = of(cells, "gul2023", *FOLDS)
-    folds = wide(folds[folds["variant"].str.startswith("fold")], ["table", "variant"], "metric")
+    seven, folds = scores_of(cells), folds_of(cells)
     axes.axvline(0, color="#555555", linewidth=0.8)
     groups = {
         "CelebAMask-HQ\n4.1-4.6, 4.12": seven.loc["celebamask_hq"],
@@ -162,13 +161,11 @@ def plot_gul_dice(cells: pd.DataFrame, axes: Axes) -> Axes:
         "CelebAMask-HQ\nfolds, A.1-A.6": folds,
     }
     for place, scores in enumerate(groups.values()):
-        gap = 100 * (scores["dice"] - dice_of(scores["iou"]))
+        gap = 100 * (scores["dice"] - dice_of(scores["iou"])).to_numpy(float)
         heights = place + np.linspace(-0.3, 0.3, len(gap))
-        colours = np.where(gap > 0.01, _RED, _BLUE)
-        axes.scatter(gap, heights, s=9, facecolors="none", edgecolors=colours)
+        _two_kinds(axes, gap, heights, gap > 0.01, ("a run or fold", "above 0"))
     _rows(axes, list(groups))
-    axes.set_xlabel("Dice − 2 IoU / (1 + IoU), points")
-    return axes
+    return _legend(axes, "Dice − 2 IoU / (1 + IoU), points")
 
 
 def plot_gul_margins(cells: pd.DataFrame, axes: Axes) -> Axes:
@@ -178,7 +175,8 @@ def plot_gul_margins(cells: pd.DataFrame, axes: Axes) -> Axes:
     losses = [loss for loss in rows["loss"].unique() if loss != OURS]
     axes.axvline(0, color="#555555", linewidth=0.8)
     for metric, marker, colour, name in (
-        *(("boundary_iou", "o", _BLUE, "boundary IoU"), ("dice", "x", _RED, "Dice")),
+        ("boundary_iou", "o", _BLUE, "boundary IoU"),
+        ("dice", "x", _RED, "Dice"),
     ):
         values = scores[metric].unstack("loss")
         for place, loss in enumerate(losses):
@@ -187,7 +185,23 @@ def plot_gul_margins(cells: pd.DataFrame, axes: Axes) -> Axes:
             label = name if place == 0 else ""
             _marks(axes, gap, heights, marker, colour, label)
     _rows(axes, [f"over {loss_name(loss)}" for loss in losses])
-    return _legend(axes, "margin of distance, points")
+    return _legend(axes, "CelebAMask-HQ: margin, points")
+
+
+def plot_gul_leads(cells: pd.DataFrame, axes: Axes) -> Axes:
+    """Boundary IoU of the distance loss on Cityscapes less that of the best other, by setting."""
+    streets = cast(pd.DataFrame, scores_of(cells)["boundary_iou"].unstack("loss").loc["cityscapes"])
+    lead = 100 * (streets[OURS] - streets.drop(columns=OURS).max(axis=1)).loc[list(SEVEN)]
+    axes.axvline(0, color="#555555", linewidth=0.8)
+    places, behind = np.arange(len(lead)), (lead < 0).to_numpy()
+    _two_kinds(axes, lead.to_numpy(float), places, behind, ("ahead", "behind"))
+    rows = of(cells, "gul2023", *SEVEN).drop_duplicates("table").set_index("table")
+    names = [
+        f"{model_name(row['model'], row['encoder'])}{', other seed' if number == '4.12' else ''}"
+        for number, row in rows.loc[lead.index].iterrows()
+    ]
+    _rows(axes, names)
+    return _legend(axes, "Cityscapes: distance − best other, points")
 
 
 def plot_gul_seeds(cells: pd.DataFrame, axes: Axes) -> Axes:
@@ -202,7 +216,7 @@ def plot_gul_seeds(cells: pd.DataFrame, axes: Axes) -> Axes:
         name = data_set_name(dataset)
         _marks(axes, of_set.loc[losses], np.arange(len(losses)), marker, colour, name)
     _rows(axes, [loss_name(loss) for loss in losses])
-    return _legend(axes, "change with the seed, points")
+    return _legend(axes, "change with the seed, points (4.5, 4.12)")
 
 
 Panel = Callable[[pd.DataFrame, Axes], Axes]
@@ -212,39 +226,59 @@ def _van_beers(metric: str, label: str) -> Panel:
     return lambda cells, axes: plot_van_beers(cells, metric, label, axes)
 
 
-EVIDENCE: dict[str, tuple[float, tuple[Panel, ...]]] = {
-    "rahman2016": (1.9, (plot_rahman_means, plot_rahman_camvid)),
-    "vanbeers2018": (
-        *(2.6,),
+@dataclass(frozen=True)
+class Evidence:
+    """The panels of a paper's figure, row by row, and its height in inches."""
+
+    height: float
+    panels: tuple[tuple[Panel, ...], ...]
+    one_axis: bool = False
+    """Whether all panels have the rows of the first."""
+
+
+EVIDENCE = {
+    "rahman2016": Evidence(1.9, ((plot_rahman_means, plot_rahman_camvid),)),
+    "vanbeers2018": Evidence(
+        2.8,
         (
-            _van_beers("iou", "IoU, points"),
-            _van_beers("accuracy", "accuracy, points"),
-            _van_beers("epochs", "epochs"),
+            (
+                _van_beers("iou", "IoU, points"),
+                _van_beers("accuracy", "accuracy, points"),
+                _van_beers("epochs", "epochs"),
+            ),
         ),
+        one_axis=True,
     ),
-    "kim2019": (2.6, (plot_kim_gains, plot_kim_times)),
-    "chen2020": (2.3, (plot_chen_dice, plot_chen_gains, plot_chen_weightings)),
-    "gul2023": (2.2, (plot_gul_dice, plot_gul_margins, plot_gul_seeds)),
+    "kim2019": Evidence(2.6, ((plot_kim_gains, plot_kim_times),)),
+    "chen2020": Evidence(2.3, ((plot_chen_dice, plot_chen_gains, plot_chen_weightings),)),
+    "gul2023": Evidence(4.2, ((plot_gul_leads, plot_gul_margins), (plot_gul_dice, plot_gul_seeds))),
 }
-"""By paper the height of its figure in inches, and its panels."""
 
 
 def evidence_figure(paper: str, cells: pd.DataFrame) -> Figure:
     """What a paper's findings rest on, at page width; `cells` is the table of `load_published`."""
-    height, panels = EVIDENCE[paper]
+    shown = EVIDENCE[paper]
+    size = len(shown.panels), len(shown.panels[0])
     with figure_style():
-        figure, [grid] = new_figure(1, len(panels), width=PAGE, height=height)
-        for number, (panel, axes) in enumerate(zip(panels, grid, strict=True)):
-            panel(cells, axes)
-            if number and paper == "vanbeers2018":
-                axes.set_yticklabels([])
+        figure, grid = new_figure(*size, width=PAGE, height=shown.height)
+        for panels, places in zip(shown.panels, grid, strict=True):
+            for number, (panel, axes) in enumerate(zip(panels, places, strict=True)):
+                panel(cells, axes)
+                if number and shown.one_axis:
+                    axes.set_yticklabels([])
     return figure
 
 
+def _two_kinds(axes: Axes, x: Any, y: Any, second: Any, labels: tuple[str, str]) -> None:
+    """Blue circles, and red crosses where `second` is True."""
+    _marks(axes, x[~second], y[~second], "o", _BLUE, labels[0])
+    _marks(axes, x[second], y[second], "x", _RED, labels[1])
+
+
 def _marks(axes: Axes, x: Any, y: Any, marker: str, colour: str, label: str) -> None:
-    look: dict[str, Any] = {"s": 14, "marker": marker, "linewidths": 0.8}
-    face = {"color": colour} if marker == "x" else {"facecolors": "none", "edgecolors": colour}
-    axes.scatter(x, y, label=label or None, **look, **face)
+    look: dict[str, Any] = {"s": 14, "marker": marker, "linewidths": 0.8, "label": label or None}
+    look |= {"color": colour} if marker == "x" else {"facecolors": "none", "edgecolors": colour}
+    axes.scatter(x, y, **look)
 
 
 def _rows(axes: Axes, labels: list[str]) -> None:
@@ -257,6 +291,7 @@ def _legend(axes: Axes, label: str) -> Axes:
     axes.set_xlabel(label)
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
-    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": len(once)}
-    axes.legend(once.values(), once.keys(), handletextpad=0.1, columnspacing=0.8, **place)
+    # From the right edge it can only grow over the names of the rows.
+    place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.02, 1), "ncols": len(once)}
+    axes.legend(list(once.values()), list(once), handletextpad=0.3, columnspacing=0.8, **place)
     return axes

@@ -2,10 +2,12 @@
 
 import pandas as pd
 
-from losslab.analysis.audit.chen_kim import audit_chen, audit_kim
-from losslab.analysis.audit.early import audit_rahman, audit_van_beers
-from losslab.analysis.audit.findings import VERDICTS
+from losslab.analysis.audit.chen import audit_chen
+from losslab.analysis.audit.findings import CHECKS, VERDICTS
 from losslab.analysis.audit.gul import audit_gul
+from losslab.analysis.audit.kim import audit_kim
+from losslab.analysis.audit.rahman import audit_rahman
+from losslab.analysis.audit.van_beers import audit_van_beers
 from losslab.analysis.published import load_published
 
 AUDITS = {
@@ -16,15 +18,18 @@ AUDITS = {
     "gul2023": audit_gul,
 }
 
-__all__ = ["AUDITS", "VERDICTS", "audit"]
+__all__ = ["AUDITS", "CHECKS", "VERDICTS", "audit"]
 
 
 def audit(table: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Every statistic that the papers print and that their tables can give, derived again.
+    """Every statistic and claim that the papers print and their tables can settle, derived again.
 
-    `table` is that of `load_published` (default). Columns: paper, table (as numbered there),
-    claim, printed (text; of a claim about many cells how many these are; "" where the text gives no
-    figure), derived (of such a claim how many hold), verdict (one of `VERDICTS`), note.
+    `table` is that of `load_published` (default). Columns: paper, table (as numbered there; "–" for
+    none), says (section and wording; "" for a check of ours), claim (how it is read), printed
+    (text; of a claim about many cells how many these are; "" where the text gives no figure),
+    derived (of such a claim how many hold), verdict (one of `VERDICTS`, of a check one of
+    `CHECKS`), note. A claim that can be read in more than one way is contradicted only where no
+    fair reading holds; the note has the others.
     """
     cells = load_published() if table is None else table
     return pd.concat([recompute(cells) for recompute in AUDITS.values()], ignore_index=True)

@@ -45,6 +45,9 @@ NOT_INDEPENDENT = {
 }
 """Why the pairs of a comparison are not independent, by the last word of its name."""
 
+FEWEST_PAIRS = 5
+"""Pairs below which no bootstrap interval is given: it cannot reach beyond the pairs themselves."""
+
 _POOLED = ("mean", "overall")
 _KEYS = ("paper", "comparison", "dataset", "split", "model", "encoder", "pretraining", "variant")
 KEYS = (*_KEYS, "class", "metric")
@@ -93,7 +96,7 @@ def gain_summary(gains: pd.DataFrame, *, resamples: int = 9999, seed: int = 0) -
 
     `gains` is the table of `paired_gains`. Columns of `paired_comparison` (fractions; n pairs; Holm
     over all rows of a paper) with paper, comparison, metric, proposed, baseline, better (pairs that
-    gain), bca_low and bca_high (BCa bootstrap over the pairs, Efron 1987; NaN below three pairs),
+    gain), bca_low and bca_high (BCa bootstrap over the pairs, Efron 1987; NaN below five pairs),
     datasets (distinct ones among the pairs: the units that are nearest to independent) and
     dependence (why the pairs are not). All intervals and p values take them for independent, so
     they are narrower and smaller than the truth.
@@ -118,7 +121,7 @@ def gain_summary(gains: pd.DataFrame, *, resamples: int = 9999, seed: int = 0) -
 
 
 def _bca(values: np.ndarray, resamples: int, seed: int) -> dict[str, float]:
-    if len(values) < 3 or len(np.unique(values.round(9))) < 3:
+    if len(values) < FEWEST_PAIRS or len(np.unique(values.round(9))) < 3:
         return {"bca_low": math.nan, "bca_high": math.nan}
     interval = bootstrap_interval(values, resamples, np.random.default_rng(seed))
     return {f"bca_{end}": value for end, value in interval.items()}

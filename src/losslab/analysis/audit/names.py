@@ -1,7 +1,14 @@
-"""Short names of papers, comparisons and losses for figures and tables of the audit."""
+"""Short names and numbers for the figures, tables and sentences of the audit."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
 
 from losslab.analysis.published import PAPERS
 from losslab.losses.presets import PRESETS
+
+OURS = "distance"
+"""The loss that Gul 2023 proposes."""
 
 _LOSSES = {
     "cross-entropy": "ce",
@@ -70,3 +77,18 @@ def model_name(model: str, encoder: str = "") -> str:
     name = _MODELS.get(model, model)
     several = model in ("unet", "deeplabv3plus") and encoder
     return f"{name} {_ENCODERS.get(encoder, encoder)}" if several else name
+
+
+ALL = "all five papers"
+"""What stands for a paper where all are taken together."""
+
+
+def unit_name(row: Mapping[Any, Any]) -> str:
+    """The paper of a row of `unit_gains`, with the network where it is about one alone."""
+    paper = ALL if row["paper"] == ALL else paper_name(row["paper"])
+    return f"{paper}, {model_name(row['part'])}" if row["part"] else paper
+
+
+def rho_text(value: float) -> str:
+    """A correlation with two digits, its sign and a true minus sign; "–" where there is none."""
+    return "–" if math.isnan(value) else f"{value:+.2f}".replace("-", "−")

@@ -1,4 +1,4 @@
-"""What a modern analysis of a paper's tables supports: a paragraph a paper, from the tables."""
+"""What a modern analysis of a paper's tables supports: a few lines a paper, from the tables."""
 
 from typing import Any
 
@@ -6,50 +6,91 @@ import pandas as pd
 
 from losslab.analysis.audit.censored import EPOCHS
 from losslab.analysis.audit.findings import of, wide
-from losslab.analysis.audit.gul import OURS
-from losslab.analysis.audit.names import comparison_name, model_name, paper_name
-from losslab.analysis.audit.units import ALL
+from losslab.analysis.audit.names import (
+    ALL,
+    OURS,
+    comparison_name,
+    data_set_name,
+    model_name,
+    rho_text,
+)
 from losslab.analysis.claims import ALPHA, p_text, points
+
+_AGAIN = {
+    "rahman2016": "the pictures of VOC 2010 are among those of VOC 2011",
+    "chen2020": "the run with the best weights stands in the weightings, classes and settings",
+    "gul2023": "two of seven settings are one with two seeds",
+}
+"""What a paper prints more than once."""
 
 
 def read_paper(paper: str, summary: pd.DataFrame, units: pd.DataFrame, cells: pd.DataFrame) -> str:
-    """A paragraph on one paper: intervals, correction, dependence, units, censoring.
+    """What the tables of one paper support, and why: intervals, correction, units, censoring.
 
     `summary` is the table of `gain_summary`, `units` of `unit_gains`, `cells` of `load_published`.
+    Markdown: a paragraph, and a list of the reasons.
     """
     rows = summary[(summary["paper"] == paper) & (summary["baseline"] == "ce")]
     others = summary[(summary["paper"] == paper) & (summary["baseline"] != "ce")]
-    parts = [_intervals(rows, len(others)), _dependence(rows), _units(units, paper)]
-    if len(others):
-        parts.append(_others(others))
-    parts += [_seeds(cells, paper), _censoring(cells, paper)]
-    return " ".join(part for part in parts if part)
+    reasons = {
+        "Intervals and correction": _intervals(rows, len(others)),
+        "Other losses": _others(others) if len(others) else "",
+        "Independence": _dependence(rows, paper),
+        "Larger units": _units(units, paper),
+        "Seeds": _seeds(cells, paper),
+        "Censoring": _censoring(cells, paper),
+    }
+    lines = [f"- *{name}.* {text}" for name, text in reasons.items() if text]
+    bottom = f"**What a modern analysis supports.** {_bottom_line(rows, units, paper)}"
+    return "\n\n".join([bottom, "\n".join(lines)])
+
+
+def _bottom_line(rows: pd.DataFrame, units: pd.DataFrame, paper: str) -> str:
+    found = units[(units["paper"] == paper) & (units["part"] == "")].set_index("units")
+    (sets,) = found.loc[["data sets"]].to_dict("records")
+    sure = int(((rows["t_p_holm"] < ALPHA) & (rows["difference"] > 0)).sum())
+    text = (
+        f"A mean gain of {points(sets['difference'])} points over cross-entropy. As far as pairs "
+        f"are independent, it is clear of 0 in {sure} of {len(rows)} comparisons"
+    )
+    for name in ("networks on data sets", "data sets"):
+        (row,) = found.loc[[name]].to_dict("records")
+        if not pd.isna(row["low"]):
+            holds = "" if row["low"] > 0 else ", which holds 0"
+            text += f"; with {row['n']} {name} as the units it is {_interval(row)}{holds}"
+    few = f" The {sets['n']} data sets are too few to say anything of others."
+    return f"{text}.{few if pd.isna(sets['low']) else ''}"
 
 
 def _intervals(rows: pd.DataFrame, others: int) -> str:
     """Gain, both intervals and Holm's p of each comparison with cross-entropy."""
     texts = [
-        f"{comparison_name(row['comparison'])} ({row['n']} pairs): {points(row['difference'])} "
+        f"{comparison_name(row['comparison'])} ({row['n']} pairs) {points(row['difference'])} "
         f"points, {_span(row['low'], row['high'])} by t, {_span(row['bca_low'], row['bca_high'])} "
         f"by BCa, {_p(row['t_p_holm'])}"
         for row in rows.to_dict("records")
     ]
-    sure = int(((rows["t_p_holm"] < ALPHA) & (rows["difference"] > 0)).sum())
     family = len(rows) + others
-    corrected = (
-        f"Holm over the paper's {family} comparisons"
-        if family > 1
-        else "one comparison, nothing to correct"
-    )
+    corrected = f"p after Holm over the paper's {family} comparisons" if family > 1 else ""
+    return f"{_first_up('; '.join(texts))}{f' ({corrected})' if corrected else ''}."
+
+
+def _others(rows: pd.DataFrame) -> str:
+    """Against baselines other than cross-entropy."""
+    sure = (rows["t_p_holm"] < ALPHA) & (rows["difference"] > 0)
+    worse = rows["difference"] < 0
     return (
-        f"Gain over cross-entropy: {'; '.join(texts)}. Taken as independent ({corrected}), "
-        f"{sure} of {len(rows)} {'is' if sure == 1 else 'are'} clear of 0."
+        f"Over them {int(sure.sum())} of {len(rows)} comparisons are clear of 0 after Holm, and in "
+        f"{int(worse.sum())} the proposed loss is behind on average."
     )
 
 
-def _dependence(rows: pd.DataFrame) -> str:
+def _dependence(rows: pd.DataFrame, paper: str) -> str:
     reasons = list(dict.fromkeys(rows["dependence"]))
-    return f"But the pairs are not independent: {'; '.join(reasons)}."
+    reasons += [_AGAIN[paper]] if paper in _AGAIN else []
+    return (
+        f"The pairs are not independent, so these intervals are too narrow: {'; '.join(reasons)}."
+    )
 
 
 def _units(units: pd.DataFrame, paper: str) -> str:
@@ -58,15 +99,12 @@ def _units(units: pd.DataFrame, paper: str) -> str:
     whole = found[(found["part"] == "") & (found["units"] != "pairs")]
     # Where each data set has one network, the two units are the same.
     whole = whole.drop_duplicates("n", keep="last")
-    texts = [
-        f"with {row['units']} as units (n = {row['n']}) {_mean(row)}"
-        for row in whole.to_dict("records")
-    ]
+    texts = [f"{row['units']} (n = {row['n']}): {_mean(row)}" for row in whole.to_dict("records")]
     texts += [
-        f"of {model_name(row['part'])} alone ({row['n']} pairs) {_mean(row)}"
+        f"{model_name(row['part'])} alone ({row['n']} pairs): {_mean(row)}"
         for row in found[(found["part"] != "") & (found["units"] == "pairs")].to_dict("records")
     ]
-    return f"The mean gain is, {'; '.join(texts)}."
+    return f"Mean gain by {'; '.join(texts)}."
 
 
 def _mean(row: dict[Any, Any]) -> str:
@@ -75,29 +113,19 @@ def _mean(row: dict[Any, Any]) -> str:
     return f"{points(row['difference'])} points, {_span(row['low'], row['high'])}, {_p(row['p'])}"
 
 
-def _others(rows: pd.DataFrame) -> str:
-    """Against baselines other than cross-entropy."""
-    sure = (rows["t_p_holm"] < ALPHA) & (rows["difference"] > 0)
-    worse = rows["difference"] < 0
-    return (
-        f"Over the other losses {int(sure.sum())} of {len(rows)} comparisons are clear of 0 after "
-        f"Holm, and in {int(worse.sum())} the proposed loss is behind on average."
-    )
-
-
 def _seeds(cells: pd.DataFrame, paper: str) -> str:
     """How far one setting moves with the seed, where a paper trains one twice."""
     if paper != "gul2023":
-        return ""
+        return "Each number is of one run, so the spread over seeds is not known."
     rows = of(cells, paper, "4.5", "4.12").query("metric == 'boundary_iou'")
     values = wide(rows, ["dataset", "loss"], "table")
-    texts = []
-    for dataset, part in (values["4.12"] - values["4.5"]).groupby("dataset"):
-        name = comparison_name(f"{dataset} ").rstrip(", ")
-        texts.append(f"{points(part.min())} to {points(part.max())} points on {name}")
+    texts = [
+        f"{points(part.min())} to {points(part.max())} points on {data_set_name(str(dataset))}"
+        for dataset, part in (values["4.12"] - values["4.5"]).groupby("dataset")
+    ]
     return (
-        "The one setting that is trained with two seeds shows what the seed alone does to a loss's "
-        f"boundary IoU: {'; '.join(texts)}. No setting has more than two."
+        "One setting is trained with two, which shows what the seed alone does to a loss's "
+        f"boundary IoU: {'; '.join(texts)}. The others are trained once."
     )
 
 
@@ -105,16 +133,17 @@ def _censoring(cells: pd.DataFrame, paper: str) -> str:
     epochs = cells[(cells["paper"] == paper) & (cells["metric"].str.contains("epochs"))]
     epochs = epochs[epochs["loss"] != ""]
     if not len(epochs):
-        return "It prints no epochs, so nothing is censored."
+        return ""
     missing = int(epochs["value"].isna().sum())
     if not missing:
         return (
-            f"None of its {len(epochs)} epochs is censored (the longest run has "
-            f"{epochs['value'].max():.0f}), but each is where a patience rule stopped the run."
+            f"None of the {len(epochs)} epochs is censored (the longest run has "
+            f"{epochs['value'].max():.0f}), but each is where a patience rule stopped the run: "
+            "two are aberrations that it may have stopped too early."
         )
     ours = epochs[epochs["loss"] == OURS]
     return (
-        f"Of its {len(epochs)} runs {missing} do not converge in {EPOCHS} epochs, "
+        f"Of {len(epochs)} runs {missing} do not converge in {EPOCHS} epochs, "
         f"{int(ours['value'].isna().sum())} of {len(ours)} with the proposed loss: they are "
         "right-censored, and a mean over the others would favour losses that often fail."
     )
@@ -128,25 +157,10 @@ def read_pool(units: pd.DataFrame) -> str:
         for row in units[units["paper"] == ALL].to_dict("records")
     ]
     return (
-        f"Taken together, {'; '.join(texts)}. These are five different losses, two metrics and "
-        "more, and only published results: it describes the papers and estimates no one effect."
+        f"Taken together, {'; '.join(texts)}. These are five different losses, scored by IoU, "
+        "boundary IoU and Dice, and each was published because it gained: this describes the "
+        "papers and estimates no one effect."
     )
-
-
-def show_units(units: pd.DataFrame) -> pd.DataFrame:
-    """`unit_gains` for people, in points."""
-    rows = units.to_dict("records")
-    names = [row["paper"] if row["paper"] == ALL else paper_name(row["paper"]) for row in rows]
-    parts = [f", {model_name(row['part'])}" if row["part"] else "" for row in rows]
-    table = pd.DataFrame({"paper": [a + b for a, b in zip(names, parts, strict=True)]})
-    table["units"] = units["units"].to_numpy()
-    table["n"] = units["n"].to_numpy()
-    table["gain, points"] = [points(row["difference"], 2) for row in rows]
-    table["95 % interval"] = [
-        "too few" if pd.isna(row["low"]) else f"{points(row['low'], 2)} to {points(row['high'], 2)}"
-        for row in rows
-    ]
-    return table.assign(p=[p_text(row["p"]) for row in rows])
 
 
 def read_doubtful(table: pd.DataFrame) -> str:
@@ -160,27 +174,15 @@ def read_doubtful(table: pd.DataFrame) -> str:
             f"{comparison_name(str(name))} without {rest['without']}: the mean gain is "
             f"{points(rest['difference'], 2)} points ({_p(rest['gain_p'])}) and not "
             f"{points(every['difference'], 2)} ({_p(every['gain_p'])}), Spearman "
-            f"{_rho(rest['rho'])} ({_p(rest['p'])}) and not {_rho(every['rho'])} "
+            f"{rho_text(rest['rho'])} ({_p(rest['p'])}) and not {rho_text(every['rho'])} "
             f"({_p(every['p'])}): at {100 * ALPHA:.0f} % "
             + ("neither verdict changes" if same and gain else "a verdict changes")
         )
     return f"{'; '.join(texts)}."
 
 
-def show_associations(table: pd.DataFrame) -> pd.DataFrame:
-    """`associations` for people."""
-    rows = table.to_dict("records")
-    shown = pd.DataFrame({"paper": [paper_name(row["paper"]) for row in rows]})
-    shown["comparison"] = [comparison_name(row["comparison"]) for row in rows]
-    if "without" in table:
-        shown["without"] = [row["without"] or "–" for row in rows]
-    shown["pairs"] = table["n"].to_numpy()
-    shown["Spearman"] = [_rho(row["rho"]) for row in rows]
-    shown["95 % interval"] = [f"{_rho(row['low'])} to {_rho(row['high'])}" for row in rows]
-    shown["p"] = [p_text(row["p"]) for row in rows]
-    if "rho_mean" in table:
-        shown["with the mean of both"] = [_rho(row["rho_mean"]) for row in rows]
-    return shown
+def _interval(row: dict[Any, Any]) -> str:
+    return f"{points(row['difference'])}, {_span(row['low'], row['high'])}"
 
 
 def _span(low: float, high: float) -> str:
@@ -192,5 +194,5 @@ def _p(value: float) -> str:
     return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
-def _rho(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
+def _first_up(text: str) -> str:
+    return text[0].upper() + text[1:]

@@ -4,6 +4,7 @@ import pandas as pd
 import scipy
 
 from losslab.analysis.audit.gains import associations
+from losslab.analysis.audit.names import ALL
 from losslab.analysis.intervals import t_interval
 
 FEWEST = 3
@@ -15,8 +16,6 @@ UNITS = {
     "data sets": ["paper", "collection"],
 }
 """Rows whose gains are averaged to one, by unit. A finer mean is taken of each comparison first."""
-
-ALL = "all five papers"
 
 
 def unit_gains(gains: pd.DataFrame) -> pd.DataFrame:
