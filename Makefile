@@ -2,6 +2,7 @@
 # make test    the environment, then every check
 # make lab     the environment, then JupyterLab on the notebooks
 # make keep    the outputs of the notebooks that keep them, anew
+# make live    explore.ipynb in a real JupyterLab (part of make test; needs Chromium and chromedriver)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +13,7 @@ NBVAL := --nbval-current-env --nbval-cell-timeout 300 -n 2 --dist loadscope
 KEPT := notebooks/published.ipynb
 STRIPPED := $(filter-out $(KEPT),$(wildcard notebooks/*.ipynb))
 
-.PHONY: study test lint lab keep env
+.PHONY: study test lint lab keep live env
 
 study: env
 	$(LOSSLAB) study default
@@ -36,6 +37,9 @@ lab: env
 
 keep: env
 	$(BIN)/python -m tests.kept_notebooks $(KEPT)
+
+live: env
+	$(BIN)/python -m pytest tests/notebooks_live
 
 env: .venv/complete
 

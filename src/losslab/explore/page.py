@@ -100,8 +100,9 @@ def _keys(samples: Mapping[str, Sample], index: SampleIndex, pair: Sequence[str]
         ("apart", _patches(apart)),
         ("entropy / log c", f'0 <span style="{bar}"></span> 1'),
     ]
+    name_cell = f"{_CELL};white-space:nowrap"
     lines = "".join(
-        f'<tr><td style="{_CELL}">{name}</td><td style="{_CELL}">{patches}</td></tr>'
+        f'<tr><td style="{name_cell}">{name}</td><td style="{_CELL}">{patches}</td></tr>'
         for name, patches in rows
     )
     return f'<table style="{_TABLE}">{lines}</table>'

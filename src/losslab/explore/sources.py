@@ -27,8 +27,8 @@ class RunPictures:
 
     A picture in `samples/` is read from there. Of another one the probabilities of `losslab
     predict` are read where they are stored, else the run's network predicts it; for both the run's
-    data have to be at hand. Stored probabilities are float16, so a pixel whose best two classes are equal to
-    a part in 2048 may change sides.
+    data have to be at hand. Stored probabilities are float16, so a pixel whose best two classes are
+    equal to a part in 2048 may change sides.
     """
 
     def __init__(
