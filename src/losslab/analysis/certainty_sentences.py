@@ -181,7 +181,7 @@ def read_critical_difference(found: CriticalDifference) -> str:
     if found.left_out:
         text += f"; {found.left_out} without all losses left out"
     if found.pairs.empty:
-        return f"{text}. Nothing is tested: {found.reason}."
+        return f"{text}. {found.reason}."
     alike = {loss for group in found.groups if best["loss"] in group for loss in group}
     names = _names(loss for loss in found.ranks["loss"].iloc[1:] if loss in alike)
     test = "Wilcoxon's tests with Holm's correction"

@@ -116,8 +116,9 @@ def critical_difference(
         level=level,
     )
     if len(whole) < FEWEST:
-        count = f"{len(whole)} {unit}{'' if len(whole) == 1 else 's'}"
-        return replace(found, reason=f"{count}: at least {FEWEST} are needed to test ranks")
+        are = " is" if len(whole) == 1 else "s are"
+        few = f"{len(whole)} {unit}{are} too few to test ranks: at least {FEWEST} are needed"
+        return replace(found, reason=few)
     return _tested(found, values[:, order], ranks[:, order])
 
 
