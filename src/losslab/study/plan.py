@@ -1,85 +1,37 @@
 """A study as data: fixed values, a grid of axes, exceptions, and what its report compares."""
 
 import hashlib
-import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import yaml
-from annotated_types import Ge
-from pydantic import Field, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
+from pydantic import TypeAdapter, ValidationError
 
-from losslab.constants import STRICT
 from losslab.errors import StudyError, unknown
 from losslab.losses import canonical
 from losslab.spec import RunSpec
+from losslab.study.grid import check_grid, expand
+from losslab.study.overrides import override
+from losslab.study.schema import Override, Published, Report, Study
+from losslab.study.yaml_text import parse_values, read_yaml
 
-
-@dataclass(frozen=True, config=STRICT)
-class Override:
-    """Values that replace the fixed ones in the runs that match."""
-
-    when: dict[str, Any]
-    set: dict[str, Any]
-
-
-@dataclass(frozen=True, config=STRICT)
-class Report:
-    """What the report compares: each loss with `baseline`, by `metric` at `level`."""
-
-    baseline: str = "ce"
-    metric: Literal["iou", "dice", "boundary_iou", "accuracy"] = "iou"
-    level: Literal["dataset", "image"] = "dataset"
-    pictures: bool = True
-    """Whether the report may show pictures; False where the data set's licence forbids it."""
-
-
-@dataclass(frozen=True, config=STRICT)
-class Study:
-    """A question and the runs that answer it."""
-
-    name: str
-    question: str
-    fixed: dict[str, Any] = Field(default_factory=dict)
-    grid: dict[str, list[Any]] = Field(default_factory=dict)
-    exceptions: tuple[Override, ...] = ()
-    repeats: Annotated[int, Ge(0)] = 0
-    """How often the baseline's first run of each setting is run again, with the same seed: its
-    noise floor."""
-    report: Report = Field(default_factory=Report)
-
-
-def expand(study: Study) -> list[RunSpec]:
-    """All runs of a study, the last axis of its grid fastest, then the repeats."""
-    specs = []
-    for values in itertools.product(*study.grid.values()):
-        run = {**study.fixed, **dict(zip(study.grid, values, strict=True))}
-        for exception in study.exceptions:
-            if all(run.get(key) == value for key, value in exception.when.items()):
-                run |= exception.set
-        specs.append(RunSpec.from_mapping(run))
-    if not specs:
-        raise StudyError(f"study {study.name!r} has no run: an axis of its grid is empty")
-    return specs + _repeats(specs, study)
-
-
-def _repeats(specs: Sequence[RunSpec], study: Study) -> list[RunSpec]:
-    """The baseline's first run of each setting once more, as often as the study says."""
-    firsts: dict[str, RunSpec] = {}
-    for spec in specs:
-        if spec.loss == canonical(study.report.baseline) and not spec.repeat:
-            setting = replace(spec, seed=0, fold=0)
-            firsts.setdefault(setting.run_id, spec)
-    return [
-        replace(spec, repeat=number)
-        for spec in firsts.values()
-        for number in range(1, study.repeats + 1)
-    ]
+__all__ = [
+    "Override",
+    "Published",
+    "Report",
+    "Study",
+    "check_report",
+    "expand",
+    "find_study",
+    "load_study",
+    "parse_values",
+    "read_yaml",
+    "study_names",
+]
 
 
 def find_study(name: str) -> Path:
@@ -108,12 +60,10 @@ def study_names() -> list[str]:
 
 
 def load_study(name: str, overrides: Sequence[str] = (), *, rename: str | None = None) -> Study:
-    """Read a study and replace values by `key=value` texts, as YAML reads the value.
+    """Read a study and replace values by `key=value` texts, as YAML reads the value: `override`.
 
-    A key of the grid takes a list as its new axis and anything else as its only value; every other
-    key becomes fixed. Another data set comes without the study's `dataset_options`, which are those
-    of its own. An overridden study is another study: unless `rename` says otherwise, the values are
-    appended to its name, so that it writes its own report.
+    An overridden study is another study: unless `rename` says otherwise, the values are appended to
+    its name, so that it writes its own report.
     """
     path = find_study(name)
     try:
@@ -129,33 +79,18 @@ def load_study(name: str, overrides: Sequence[str] = (), *, rename: str | None =
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise StudyError(f"{path}: {place}: {first['msg']}, got {first['input']!r}") from None
-    for keys in (study.fixed, study.grid, *(k for e in study.exceptions for k in (e.when, e.set))):
-        for key in keys:
-            if key not in RunSpec.field_names():
-                raise StudyError(f"{path}: " + unknown("field", key, RunSpec.field_names()))
+    check_grid(study, str(path))
+    check_published(study, str(path))
     report = replace(study.report, baseline=canonical(study.report.baseline))
-    fixed, grid, suffix = dict(study.fixed), dict(study.grid), []
-    for text in overrides:
-        key, equals, value_text = text.partition("=")
-        if not equals or key not in RunSpec.field_names():
-            raise StudyError(f"--set {text}: " + unknown("field", key, RunSpec.field_names()))
-        value = read_yaml(value_text, f"--set {text}")
-        if key in grid:
-            grid[key] = value if isinstance(value, list) else [value]
-        else:
-            fixed[key] = value
-        suffix.append(_suffix(text))
-    given = {text.partition("=")[0] for text in overrides}
-    if "dataset" in given and "dataset_options" not in given:
-        fixed.pop("dataset_options", None)
-    new_name = rename or "-".join([study.name, *suffix])
+    study = override(replace(study, report=report), overrides)
+    new_name = rename or "-".join([study.name, *map(_suffix, overrides)])
     if not re.fullmatch(r"[a-z][a-z0-9._-]*", new_name):
         raise StudyError(
             f"study name {new_name!r}: it names folders, so lower-case letters, digits, '.', '_' "
             "and '-' only, "
             f"a letter first; give another with --name"
         )
-    return replace(study, name=new_name, fixed=fixed, grid=grid, report=report)
+    return replace(study, name=new_name)
 
 
 def check_report(study: Study, specs: Sequence[RunSpec]) -> None:
@@ -170,6 +105,30 @@ def check_report(study: Study, specs: Sequence[RunSpec]) -> None:
         raise StudyError("report: a comparison needs two losses or more; or give --no-report")
 
 
+def check_published(study: Study, place: str) -> None:
+    """Raise `StudyError` for a paper or a table that is not among the transcribed ones."""
+    wanted = study.report.published
+    if wanted is None:
+        return
+    tables = _printed_tables()
+    if wanted.paper not in tables:
+        raise StudyError(f"{place}: report.published: {unknown('paper', wanted.paper, tables)}")
+    for table in wanted.tables:
+        if table not in tables[wanted.paper]:
+            named = unknown(f"table of {wanted.paper}", table, tables[wanted.paper])
+            raise StudyError(f"{place}: report.published: {named}")
+
+
+@lru_cache(maxsize=1)
+def _printed_tables() -> dict[str, list[str]]:
+    """The tables of each paper that are transcribed."""
+    # only here: it stands above studies, and brings the whole analysis with it
+    from losslab.analysis.published import load_published
+
+    cells = load_published()[["paper", "table"]].drop_duplicates()
+    return cells.groupby("paper")["table"].agg(list).to_dict()
+
+
 def _suffix(text: str) -> str:
     """A `key=value` as part of a folder's name; one that is long keeps its start and a digest."""
     slug = re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")
@@ -177,56 +136,14 @@ def _suffix(text: str) -> str:
     return slug if len(slug) <= 32 else f"{slug[:25].rstrip('-')}-{digest}"
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's scalars: 1e-4 is a number, which PyYAML reads as a text, `no` a text and not
-    false, 2020-01-01 a text and not a date; and no key twice.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = {key for key in keys if keys.count(key) > 1}
-        if twice:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{', '.join(sorted(twice))} stands twice", node.start_mark
-            )
-        return super().construct_mapping(node, deep=deep)
-
-
-_FLOAT, _BOOL = "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool"
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, rule) for tag, rule in rules if tag not in (_BOOL, "tag:yaml.org,2002:timestamp")]
-    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(_BOOL, re.compile(r"^(true|True|false|False)$"), list("tTfF"))
-_Loader.add_implicit_resolver(
-    _FLOAT,
-    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
-
-
-def read_yaml(text: str, place: str) -> Any:
-    """A YAML value; raises `StudyError` naming the place for a text that is none."""
-    try:
-        return yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError) as error:
-        raise StudyError(
-            f"{place}: not readable as YAML: {' '.join(str(error).split())}"
-        ) from error
-
-
-def parse_values(texts: Sequence[str] | None) -> dict[str, Any]:
-    """`KEY=VALUE` texts as a mapping, values as YAML reads them."""
-    values = {}
-    for text in texts or ():
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise StudyError(f"{text!r}: values are given as KEY=VALUE, such as loss=iou")
-        values[key] = read_yaml(value, text)
-    return values
-
-
 def _tuples(content: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(content.get("exceptions"), list):
-        content["exceptions"] = tuple(content["exceptions"])
+    """Lists as tuples where a study has these."""
+    for key in ("exceptions", "notes"):
+        if isinstance(content.get(key), list):
+            content[key] = tuple(content[key])
+    report = content.get("report")
+    published = report.get("published") if isinstance(report, Mapping) else None
+    if isinstance(published, Mapping) and isinstance(published.get("tables"), list):
+        tables = tuple(published["tables"])
+        content["report"] = {**report, "published": {**published, "tables": tables}}
     return content
