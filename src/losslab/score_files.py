@@ -6,11 +6,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from losslab.analysis import regions, score_table, write_table
+from losslab.analysis.definition_sentences import how_ranked
 from losslab.analysis.definitions import definition_table
 from losslab.analysis.rankings import COMMON, Rankings
 from losslab.analysis.tables import scores_caption, show_flips, show_rankings, show_scores
 from losslab.metrics import DEFINITIONS
-from losslab.score_text import how_ranked
 
 
 class Written(NamedTuple):

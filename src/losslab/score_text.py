@@ -4,10 +4,16 @@ import pandas as pd
 
 from losslab.analysis import score_table
 from losslab.analysis.claims import points
-from losslab.analysis.definition_sentences import read_agreement, read_entropy
-from losslab.analysis.definition_words import explained, names_of
-from losslab.analysis.definitions import LEVEL_NAMES, brief, by_distance, short_name
-from losslab.analysis.rankings import COMMON, Rankings
+from losslab.analysis.definition_sentences import (
+    how_ranked,
+    read_agreement,
+    read_entropy,
+    read_equal,
+    read_left_out,
+)
+from losslab.analysis.definition_words import explained
+from losslab.analysis.definitions import LEVEL_NAMES, brief
+from losslab.analysis.rankings import COMMON, Rankings, of_pictures
 from losslab.analysis.regions import (
     TRIMAPS,
     entropy_caption,
@@ -36,7 +42,8 @@ def scores_text(results: pd.DataFrame, *, metric: str, level: str) -> str:
 
 def definitions_text(results: pd.DataFrame, found: Rankings) -> str:
     """Ranks under all common definitions, the flips, entropies, and what each definition means."""
-    parts = [f"{heading(_QUESTION)}\n{paragraph(how_ranked(found.ranked))}"]
+    told = f"{how_ranked(found.ranked)} {_BRIEFLY}"
+    parts = [f"{heading(_QUESTION)}\n{paragraph(told)}"]
     settings = found.ranked["setting"].unique()
     for setting in settings:
         own = Rankings(*(table[table["setting"] == setting] for table in found))
@@ -51,24 +58,7 @@ def definitions_text(results: pd.DataFrame, found: Rankings) -> str:
 _QUESTION = "Does the ranking depend on the definition of the score?"
 
 
-def how_ranked(ranked: pd.DataFrame) -> str:
-    """What the table of `show_rankings` shows, for the line over it."""
-    chosen = ranked.loc[ranked["chosen"], "definition"].iloc[0]
-    text = _HOW.format(chosen=chosen)
-    runs = ranked.groupby("setting")["runs"]
-    return text if (runs.max() == runs.min()).all() else f"{text} {_UNEQUAL}"
-
-
-_HOW = (
-    "The same runs under all common definitions, {chosen} first: mean over runs in percent (rank). "
-    "FLIP: two losses or more change places. set: counts of all images summed, then the ratio; "
-    "images: mean over images. derived: a function of other scores (Dice of IoU, pooled classes of "
-    "pixel accuracy), no second witness."
-)
-_UNEQUAL = (
-    "Not all losses have the same runs: means and ranks are of all runs of a loss, flips are "
-    "judged over the folds and seeds that both losses have, so the two can differ."
-)
+_BRIEFLY = "set: counts of all images summed, then the ratio; images: mean over images."
 _SURE = {
     "yes": "both 95 % intervals exclude 0",
     "no": "may be chance: an interval holds 0",
@@ -78,23 +68,18 @@ _SURE = {
 def _of_setting(found: Rankings) -> str:
     """Ranks, flips and what is left out, of one setting."""
     ranked, flips, agreed, missing = found
-    parts = [paragraph(read_agreement(agreed)), _ranks(ranked, agreed)]
-    equal = agreed[agreed["same_as"] != ""].groupby("same_as", sort=False)["score"]
-    for name, others in equal:
-        short = short_name(DEFINITIONS[str(name)])
-        parts.append(paragraph(f"The same numbers as {short}: {names_of(others)}."))
-    parts.append(_flips_text(flips[~flips["score"].map(by_distance).astype(bool)]))
+    own = of_pictures(found)
+    parts = [paragraph(read_agreement(agreed)), _ranks(own)]
+    parts.append(paragraph(read_equal(agreed)))
+    parts.append(_flips_text(own.flips))
     parts.append(_distances(ranked, flips))
-    for reason, names in missing.groupby("reason", sort=False)["score"]:
-        parts.append(paragraph(f"{_REASONS[str(reason)]}: {names_of(names)}."))
+    parts.append(paragraph(read_left_out(missing)))
     return "\n\n".join(filter(None, parts))
 
 
-def _ranks(ranked: pd.DataFrame, agreed: pd.DataFrame) -> str:
-    """Value and rank under each definition of whole pictures that has numbers of its own."""
-    far = agreed["score"].map(by_distance).astype(bool)
-    own = agreed[(agreed["same_as"] == "") & (agreed["chosen"] | ~far)]
-    table = show_rankings(ranked[ranked["score"].isin(own["score"])], own)
+def _ranks(found: Rankings) -> str:
+    """Value and rank under each definition."""
+    table = show_rankings(found.ranked, found.agreed)
     table.insert(0, "", table.pop("note"))
     table["definition"] = table["definition"].map(brief)
     return text_table(table.drop(columns="τ"), keys=2)
@@ -132,31 +117,29 @@ _NEAR = (
     "(rank). FLIP: two losses or more change places against the chosen score. Few pixels "
     "and fewer classes are left beyond wide bands, so a flip there says little of whole pictures."
 )
-_REASONS = {
-    "not stored": "Left out, since these runs were made by a version that did not store the counts",
-    "no such classes": "Left out, since they ask for one class, for several or for a background, "
-    "and these runs have other classes",
-    "not all runs": "Left out, since not all of these runs have a score",
-}
+_MOST = 40  # flips that are printed
+_OWN, _OTHER = "chosen score, points (95 % interval)", "under that, points (95 % interval)"
 
 
 def _flips_text(flips: pd.DataFrame) -> str:
     """The pairs that flip, those told from chance first; "" without any."""
     rows, before = [], ()
     for flip in show_flips(flips).to_dict("records"):
-        pair = (f"{flip['better']} over {flip['worse']}", flip["chosen score, points"])
+        pair = (f"{flip['better']} over {flip['worse']}", flip[_OWN])
         shown, before = (("", "") if pair == before else pair), pair
         sure = flip["both 95 % intervals exclude 0 (uncorrected)"]
         told = _SURE.get(sure, f"may be chance: {sure}")
-        rows.append((*shown, flip["reverses under"], flip["under that, points"], told))
+        rows.append((*shown, brief(flip["reverses under"]), flip[_OTHER], told))
     if not rows:
         return ""
-    names = ["pair of losses", "chosen score, points", "FLIP under", "there, points", "certainty"]
+    names = ["pair of losses", _OWN, "FLIP under", _OTHER.replace("that", "it"), "certainty"]
     table = pd.DataFrame(rows, columns=names)
+    rest = len(table) - _MOST
+    more = f" {rest} more flips are not shown: --output writes all." if rest > 0 else ""
     if table["certainty"].nunique() > 1:
-        return text_table(table)
-    told = table.pop("certainty").iloc[0]
-    return f"{text_table(table)}\n\n{paragraph(f'Each of these {told}.')}"
+        return "\n\n".join(filter(None, [text_table(table.head(_MOST)), more.strip()]))
+    told = f"Each of these {table.pop('certainty').iloc[0]}."
+    return f"{text_table(table.head(_MOST))}\n\n{paragraph(f'{told}{more}')}"
 
 
 def _entropies(results: pd.DataFrame, level: str) -> str:

@@ -1,10 +1,66 @@
 """Sentences that read the rankings under all definitions, the trimaps and the entropies."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from losslab.analysis.claims import ENOUGH_SEEDS, points
-from losslab.analysis.definitions import by_distance
+from losslab.analysis.definition_words import names_of
+from losslab.analysis.definitions import by_distance, short_name
 from losslab.analysis.regions import ENTROPIES
+from losslab.metrics import DEFINITIONS
+
+
+def how_ranked(ranked: pd.DataFrame) -> str:
+    """What the table of `show_rankings` shows, for the line over it."""
+    chosen = ranked.loc[ranked["chosen"], "definition"].iloc[0]
+    text = _HOW.format(chosen=chosen)
+    runs = ranked.groupby("setting")["runs"]
+    return text if (runs.max() == runs.min()).all() else f"{text} {_UNEQUAL}"
+
+
+_HOW = (
+    "The same runs under all common definitions, {chosen} first: mean over runs in percent (rank). "
+    "FLIP: two losses or more change places. derived: a function of other scores (Dice of IoU, "
+    "pooled classes of pixel accuracy), no second witness."
+)
+_UNEQUAL = (
+    "Not all losses have the same runs: means and ranks are of all runs of a loss, flips are "
+    "judged over the folds and seeds that both losses have, so the two can differ."
+)
+
+
+def read_equal(agreed: pd.DataFrame) -> str:
+    """Names the definitions that give the runs another's numbers; "" without any."""
+    rows = agreed[agreed["same_as"] != ""]
+    found = {}
+    for setting, part in rows.groupby("setting", sort=False):
+        groups = part.groupby("same_as", sort=False)["score"]
+        found[setting] = "; ".join(
+            f"the same numbers as {short_name(DEFINITIONS[str(name)])}: {names_of(others)}"
+            for name, others in groups
+        )
+    return _of_some(agreed, found)
+
+
+def read_left_out(missing: pd.DataFrame) -> str:
+    """Says which definitions are left out and why, from the table of `left_out`; "" for none."""
+    found = {}
+    for setting, part in missing.groupby("setting", sort=False):
+        groups = part.groupby("reason", sort=False)["score"]
+        found[setting] = "; ".join(
+            f"left out, since {_REASONS[str(reason)]}: {names_of(names)}"
+            for reason, names in groups
+        )
+    return _of_some(missing, found)
+
+
+_REASONS = {
+    "not stored": "these runs were made by a version that did not store the counts",
+    "no such classes": "they ask for one class, for several or for a background, and these runs "
+    "have other classes",
+    "not all runs": "not all of these runs have a score",
+}
 
 
 def read_agreement(agreed: pd.DataFrame) -> str:
@@ -19,6 +75,19 @@ def read_agreement(agreed: pd.DataFrame) -> str:
             texts.append(_certainty(int((own["clear"] > 0).sum())))
         found.append("; ".join(texts))
     return _joined(agreed, found)
+
+
+def read_leaders(ranked: pd.DataFrame) -> str:
+    """Says which losses come first, and under how many of the definitions with numbers of their
+    own, from the table of `rankings`; first ones that are equal are counted each.
+    """
+    found = []
+    for _, part in ranked[ranked["same_as"] == ""].groupby("setting", sort=False):
+        every = part["score"].nunique()
+        first = part[part["rank"] == 1].groupby("loss").size().sort_values(ascending=False)
+        named = [f"`{loss}` under {count}" for loss, count in first.items()]
+        found.append(f"of {every} definitions, first is {', '.join(named)}")
+    return _joined(ranked, found)
 
 
 def _of_pictures(own: pd.DataFrame, chosen: str) -> str:
@@ -118,8 +187,11 @@ def _tau(value: float) -> str:
 
 def _joined(table: pd.DataFrame, found: list[str]) -> str:
     """One sentence, or a list with a line per setting."""
-    settings = list(dict.fromkeys(table["setting"]))
-    if len(settings) == 1:
-        return found[0][:1].upper() + found[0][1:] + "."
-    pairs = zip(settings, found, strict=True)
-    return "\n".join(f"- **{setting}**: {text}." for setting, text in pairs)
+    return _of_some(table, dict(zip(dict.fromkeys(table["setting"]), found, strict=True)))
+
+
+def _of_some(table: pd.DataFrame, found: Mapping) -> str:
+    """The texts of some settings of a table: one sentence, or a list with a line for each."""
+    if table["setting"].nunique() > 1:
+        return "\n".join(f"- **{setting}**: {text}." for setting, text in found.items())
+    return "".join(f"{text[:1].upper()}{text[1:]}." for text in found.values())

@@ -1,4 +1,4 @@
-"""What definitions mean, in plain text: a table of their rules, then each rule in words once."""
+"""What definitions mean: a table of their rules, then each rule in words once."""
 
 from collections.abc import Iterable
 
@@ -6,18 +6,37 @@ import pandas as pd
 
 from losslab.analysis.definitions import NAMES, brief, short_name
 from losslab.analysis.score_tables import of_widths
+from losslab.markdown import markdown_table
 from losslab.metrics import DEFINITIONS, Score
 from losslab.metrics.scores import ABSENT, CLASSES, LEVELS, width_text
 from losslab.terminal import heading, line_width, paragraph, text_table
 
 
 def explained(names: Iterable[str]) -> str:
-    """What the definitions of these keys mean."""
+    """What the definitions of these keys mean, for a terminal."""
+    table, words = _meanings(names)
+    table["definition"] = table["definition"].map(brief)
+    parts = [f"{heading('What the definitions are')}\n{text_table(table)}"]
+    return "\n\n".join([*parts, *(_listed(head, texts) for head, texts in words.items())])
+
+
+def explained_in_markdown(names: Iterable[str]) -> str:
+    """The same for a notebook."""
+    table, words = _meanings(names)
+    parts = [markdown_table(table)]
+    for head, texts in words.items():
+        pairs = (f"`{word}`: {text}" if text else word for word, text in texts.items())
+        parts.append("\n".join([f"**{head}**", "", *(f"- {pair}" for pair in pairs)]))
+    return "\n\n".join(parts)
+
+
+def _meanings(names: Iterable[str]) -> tuple[pd.DataFrame, dict[str, dict[str, str]]]:
+    """A table of the rules of each definition, and each rule in words."""
     rows = together(names)
     table = pd.DataFrame(
         [
             {
-                "definition": brief(of_widths(short_name(score), widths)),
+                "definition": of_widths(short_name(score), widths),
                 "level": score.level,
                 "classes": score.classes,
                 "absent": score.absent,
@@ -33,8 +52,7 @@ def explained(names: Iterable[str]) -> str:
         "Absent": {word: ABSENT[word] for word in _used(scores, "absent")},
         "Void": dict.fromkeys((score.void for score in scores), ""),
     }
-    parts = [f"{heading('What the definitions are')}\n{text_table(table)}"]
-    return "\n\n".join([*parts, *(_listed(head, texts) for head, texts in words.items())])
+    return table, words
 
 
 def _used(scores: list[Score], field: str) -> list[str]:

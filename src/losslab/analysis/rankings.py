@@ -9,7 +9,7 @@ import pandas as pd
 import scipy
 
 from losslab.analysis.claims import ENOUGH_SEEDS
-from losslab.analysis.definitions import NAMES, is_derived, short_name
+from losslab.analysis.definitions import NAMES, by_distance, is_derived, short_name
 from losslab.analysis.scores import PAIR, check_held, check_score, scores_under
 from losslab.analysis.statistics import paired_comparison
 from losslab.metrics import DEFINITIONS
@@ -192,6 +192,16 @@ def rank_all(
     ranked = rankings(results, **asked)
     flips = ranking_flips(results, **asked, ratios=ratios)
     return Rankings(ranked, flips, agreement(ranked, flips), left_out(results, **asked))
+
+
+def of_pictures(found: Rankings) -> Rankings:
+    """What definitions of whole pictures with numbers of their own make of the runs, and the chosen
+    one: without trimaps and without definitions that repeat another's numbers.
+    """
+    kept = found.agreed["chosen"] | ~found.agreed["score"].map(by_distance).astype(bool)
+    names = found.agreed[kept & (found.agreed["same_as"] == "")][["setting", "score"]]
+    parts = (table.merge(names, on=["setting", "score"]) for table in found[:3])
+    return Rankings(*parts, missing=found.missing)
 
 
 def _by_setting(

@@ -58,7 +58,9 @@ def entropy_caption(level: str) -> str:
 
 def trimap_caption(level: str) -> str:
     """What `show_trimap` shows, for the line over it."""
-    return f"Mean ± sd over runs, in percent. {caption(trimap_scores(level))}"
+    first = [SCORES[f"{metric}_1@{level}"] for metric in TRIMAPS.values()]
+    told = caption(first).replace(" 1 px ", " w px ").replace(" 1 pixel ", " w pixels ")
+    return f"Mean ± sd over runs, in percent. {told}"
 
 
 def stored(results: pd.DataFrame, scores: list[Score]) -> bool:

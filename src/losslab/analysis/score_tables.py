@@ -90,7 +90,8 @@ def show_rankings(ranked: pd.DataFrame, agreed: pd.DataFrame | None = None) -> p
 
 
 def show_flips(flips: pd.DataFrame) -> pd.DataFrame:
-    """`ranking_flips` for people, in points; widths of a trimap that flip alike share a row, and
+    """`ranking_flips` for people, in points, with 95 % intervals where two seeds or more give any;
+    widths of a trimap that flip alike share a row and give the range of their differences, and
     pairs with a flip that is told from chance come first.
     """
     rows: dict[tuple, dict] = {}
@@ -103,16 +104,16 @@ def show_flips(flips: pd.DataFrame) -> pd.DataFrame:
         key = (flip["setting"], flip["better"], flip["worse"], sure, *kind)
         row = rows.setdefault(key, {**flip, "sure": sure, "widths": [], "all": []})
         row["widths"].append(score.width)
-        row["all"].append(flip["other_difference"])
+        row["all"].append(flip)
     table = pd.DataFrame(
         [
             {
                 "setting": row["setting"],
                 "better": row["better"],
                 "worse": row["worse"],
-                "chosen score, points": points(row["difference"], 2),
+                "chosen score, points (95 % interval)": _with_interval(row),
                 "reverses under": of_widths(row["definition"], row["widths"]),
-                "under that, points": _span(row["all"]),
+                "under that, points (95 % interval)": _others(row["all"]),
                 "both 95 % intervals exclude 0 (uncorrected)": row["sure"],
             }
             for row in _by_pair(list(rows.values()))
@@ -123,8 +124,8 @@ def show_flips(flips: pd.DataFrame) -> pd.DataFrame:
 
 
 _FLIP_COLUMNS = (
-    *("setting", "better", "worse", "chosen score, points", "reverses under"),
-    *("under that, points", "both 95 % intervals exclude 0 (uncorrected)"),
+    *("setting", "better", "worse", "chosen score, points (95 % interval)", "reverses under"),
+    *("under that, points (95 % interval)", "both 95 % intervals exclude 0 (uncorrected)"),
 )
 
 
@@ -149,9 +150,21 @@ def _by_pair(rows: list[dict]) -> list[dict]:
     return sorted(rows, key=place)
 
 
-def _span(values: Sequence[float]) -> str:
-    ends = [points(value, 2) for value in (max(values), min(values))]
-    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+def _others(flips: Sequence[dict]) -> str:
+    """The difference under another definition, or under several: the range of all."""
+    if len(flips) == 1:
+        return _with_interval(flips[0], "other_")
+    values = [flip["other_difference"] for flip in flips]
+    return f"{points(max(values), 2)} to {points(min(values), 2)}"
+
+
+def _with_interval(flip: dict, prefix: str = "") -> str:
+    """Such as "+1.20 (0.30 to 2.10)"; no interval where there is none."""
+    text, low, high = (flip[f"{prefix}{name}"] for name in ("difference", "low", "high"))
+    if pd.isna(low):
+        return points(text, 2)
+    ends = [points(end, 2) for end in (low, high)]
+    return f"{points(text, 2)} ({ends[0]} to {ends[1]})"
 
 
 def _of_one(value: float) -> str:

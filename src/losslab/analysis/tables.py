@@ -19,7 +19,15 @@ from losslab.analysis.table_parts import for_one_setting as for_one_setting
 from losslab.markdown import escaped
 from losslab.markdown import markdown_table as markdown_table
 
-_LATEX = {"±": "$\\pm$", "−": "$-$", "–": "--", "×": "$\\times$", "<": "$<$", ">": "$>$"}
+_LATEX = {
+    "±": "$\\pm$",
+    "−": "$-$",
+    "–": "--",
+    "×": "$\\times$",
+    "<": "$<$",
+    ">": "$>$",
+    "τ": "$\\tau$",
+}
 
 
 def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:

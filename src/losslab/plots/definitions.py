@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from losslab.analysis.definitions import LEVEL_NAMES, brief
+from losslab.analysis.definitions import LEVEL_NAMES, brief, by_distance
 from losslab.analysis.regions import TRIMAPS
 from losslab.metrics import DEFINITIONS
 from losslab.plots.figures import panels
@@ -50,6 +50,9 @@ def plot_rankings(ranked: pd.DataFrame, agreed: pd.DataFrame, axes: Axes) -> Axe
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows], fontsize=_SMALL)
     axes.get_yticklabels()[0].set_fontweight("bold")
     axes.axhline(0.5, color="black", linewidth=0.8)
+    groups = [by_distance(row["score"]) for row in rows]
+    if True in groups[1:]:
+        axes.axhline(groups.index(True, 1) - 0.5, color="black", linewidth=0.8)
     axes.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
     return axes
@@ -81,7 +84,7 @@ def rankings_figure(ranked: pd.DataFrame, agreed: pd.DataFrame) -> Figure:
 
 _LEGEND = (
     "rank by mean score (1: best); orange: another rank than by the\nchosen definition (bold); "
-    "*: both 95 % intervals of a flip exclude 0"
+    "flips: pairs of losses that change places,\n*: both 95 % intervals of one of them exclude 0"
 )
 
 
