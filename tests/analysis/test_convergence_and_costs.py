@@ -66,6 +66,20 @@ def test_an_unknown_history_metric_is_an_error_with_the_choices() -> None:
         curves(synthetic_histories(seeds=1), "val_iuo")
 
 
+def test_two_runs_that_nothing_tells_apart_are_an_error_that_names_them() -> None:
+    table = history_of(ce=[[0.2, 1.0]], iou=[[0.4, 1.0]])
+    again = table[table["loss"] == "ce"].assign(run_id="ce-with-another-lr")
+    with pytest.raises(
+        StudyError, match=r"runs ce-with-another-lr, scenes-.*-ce-s0 share data set"
+    ):
+        epochs_to_reach(pd.concat([table, again]), "ce")
+
+
+def test_a_threshold_may_be_the_baselines_best_itself() -> None:
+    table = history_of(ce=[[0.2, 0.5, 1.0]], iou=[[0.4, 1.0, 0.7]])
+    assert epochs_to_reach(table, "ce", share=1)["epoch"].tolist() == [3, 2]
+
+
 def test_costs_are_medians_with_ratios_to_the_baseline() -> None:
     table = costs(synthetic_runs(), "ce").set_index("loss")
     assert table.loc["ce", "step_ratio"] == 1

@@ -30,8 +30,8 @@ def epochs_to_reach(
     baseline: str,
     *,
     metric: str = "val_iou",
-    share: float = 0.95,
-    threshold: float | None = None,
+    share: float | int = 0.95,
+    threshold: float | int | None = None,
 ) -> pd.DataFrame:
     """The first epoch at which each run reaches a share of the baseline's best score.
 
@@ -49,11 +49,23 @@ def epochs_to_reach(
 
 
 def of_metric(histories: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The rows of one metric with their setting, without repeats and undefined values."""
+    """The rows of one metric with their setting, without repeats and undefined values.
+
+    Raises StudyError for a metric that no run has and for two runs that nothing tells apart.
+    """
     rows = histories[histories["metric"] == metric]
     if rows.empty:
         raise StudyError(unknown("history metric", metric, sorted(histories["metric"].unique())))
-    return with_setting(without_repeats(rows.dropna(subset=["value"])))
+    rows = with_setting(without_repeats(rows.dropna(subset=["value"])))
+    runs = rows[["setting", "loss", *PAIR, "run_id"]].drop_duplicates()
+    twice = runs[runs.duplicated(["setting", "loss", *PAIR], keep=False)]
+    if len(twice):
+        raise StudyError(
+            f"runs {', '.join(sorted(twice['run_id'].astype(str)))} share data set, task, model, "
+            "loss, fold and seed, so their curves would be mixed: choose between them with "
+            "run_ids, or name what differs with with_variants"
+        )
+    return rows
 
 
 def best_of(rows: pd.DataFrame, baseline: str) -> pd.Series:

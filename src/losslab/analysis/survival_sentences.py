@@ -5,88 +5,129 @@ import math
 import pandas as pd
 
 from losslab.analysis.claims import ALPHA, p_text
+from losslab.analysis.table_parts import for_one_setting
 
 
 def show_survival(means: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
     """`restricted_means` and `log_rank` side by side, soonest loss first within each setting."""
     keys = [name for name in ("setting", "loss") if name in means]
-    table = means.merge(tests[[*keys, "p", "p_holm", "p_min"]], on=keys, how="left")
+    table = means.merge(tests[[*keys, "p", "p_holm", "reason"]], on=keys, how="left")
     order = [name for name in keys if name != "loss"]
     table = table.sort_values([*order, "mean"], kind="stable")
     shown = table[keys].copy()
-    if "setting" in shown and shown["setting"].nunique() == 1:
-        shown = shown.drop(columns="setting")
     rows = table.to_dict("records")
     shown["reached"] = [f"{row['reached']} of {row['runs']}" for row in rows]
+    if table["early"].any():
+        shown["stopped before"] = table["early"]
     shown["mean epochs"] = [f"{row['mean']:.1f}" for row in rows]
     shown["95 % interval"] = [_interval(row) for row in rows]
     shown["counted up to epoch"] = [f"{row['horizon']:g}" for row in rows]
     shown["log-rank p"] = [p_text(row["p"]) for row in rows]
     shown["Holm p"] = [p_text(row["p_holm"]) for row in rows]
+    reasons = table["reason"].fillna("")
+    if reasons.any():
+        shown["why no p"] = reasons
+    shown = for_one_setting(shown) if "setting" in shown else shown
     return shown.reset_index(drop=True)
 
 
-def read_survival(means: pd.DataFrame, tests: pd.DataFrame) -> str:
-    """Reads the Kaplan-Meier figure: who is sooner or later than the baseline, and how sure."""
-    texts = []
-    keys = [name for name in means if name == "setting"]
-    groups = means.groupby(keys, sort=False) if keys else [((), means)]
-    for names, part in groups:
-        mine = tests[tests["setting"] == names[0]] if keys else tests
-        text = _differences(part, mine)
-        several = bool(keys) and means["setting"].nunique() > 1
-        texts.append(f"{names[0]}: {text}" if several else text[0].upper() + text[1:])
-    return " ".join(f"{text}." for text in texts)
+def read_survival(
+    means: pd.DataFrame, tests: pd.DataFrame, goal: str = "the common threshold"
+) -> str:
+    """Reads the Kaplan-Meier figure: who is sooner or later than the baseline, and how sure.
+
+    `goal` names the threshold, such as "95 % of `ce`'s best validation IoU".
+    """
+    found = []
+    grouped = "setting" in means
+    for names, part in means.groupby("setting", sort=False) if grouped else [("", means)]:
+        mine = tests[tests["setting"] == names] if grouped else tests
+        found.append(_differences(part, mine, goal))
+    return by_setting(means, found)
 
 
 def read_sweep(table: pd.DataFrame) -> str:
     """Reads the sweep: whether the loss that is soonest depends on where the threshold lies."""
-    texts = []
-    for setting, part in table.groupby("setting", sort=False):
+    found = []
+    for _, part in table.groupby("setting", sort=False):
         firsts = part[part["rank"] == part.groupby("threshold")["rank"].transform("min")]
         count = part["threshold"].nunique()
-        often = firsts.groupby("loss")["threshold"].nunique().sort_values(ascending=False)
+        often = firsts.groupby("loss")["threshold"].nunique()
+        often = often.sort_values(ascending=False, kind="stable")
         named = [f"`{loss}` at {number}" for loss, number in often.items()]
-        text = f"of {count} thresholds the soonest loss is {', '.join(named)}"
+        text = f"soonest on average is {_and(named)} of the {count} thresholds"
         if len(often) == 1:
-            text = f"`{often.index[0]}` is soonest at each of the {count} thresholds"
-        several = table["setting"].nunique() > 1
-        texts.append(f"{setting}: {text}" if several else text[0].upper() + text[1:])
-    ties = " Losses that share the lowest mean both count."
-    return " ".join(f"{text}." for text in texts) + ties
+            text = f"`{often.index[0]}` is soonest on average at each of the {count} thresholds"
+        elif often.sum() > count:
+            text += " (at some of them several share the lowest mean)"
+        found.append(text)
+    return by_setting(table, found)
 
 
-def _differences(means: pd.DataFrame, tests: pd.DataFrame) -> str:
+def by_setting(table: pd.DataFrame, found: list[str]) -> str:
+    """The texts of the table's settings: a sentence where there is one, else a list of them."""
+    settings = list(dict.fromkeys(table["setting"])) if "setting" in table else [""]
+    if len(settings) == 1:
+        return found[0][:1].upper() + found[0][1:] + "."
+    pairs = zip(settings, found, strict=True)
+    return "\n".join(f"- **{setting}**: {text}." for setting, text in pairs)
+
+
+def _differences(means: pd.DataFrame, tests: pd.DataFrame, goal: str) -> str:
     if tests.empty:
         return "no other loss ran beside the baseline"
     baseline = tests["baseline"].iloc[0]
-    by_loss = means.set_index("loss")
-    base = by_loss["mean"].get(baseline, math.nan)
+    by_loss = means.set_index("loss")["mean"].to_dict()
+    against = f"`{baseline}` ({by_loss.get(baseline, math.nan):.1f} epochs on average)"
     texts = []
-    for side, rows in (
-        ("sooner", tests[(tests["p_holm"] < ALPHA) & (tests["sooner"] > 0)]),
-        ("later", tests[(tests["p_holm"] < ALPHA) & (tests["sooner"] < 0)]),
-    ):
-        named = [
-            f"`{row['loss']}` ({by_loss['mean'][row['loss']]:.1f}; Holm p {p_text(row['p_holm'])})"
-            for row in rows.to_dict("records")
-        ]
+    for side, ahead in (("sooner", 1), ("later", -1)):
+        rows = tests[(tests["p_holm"] < ALPHA) & (tests["sooner"] * ahead > 0)].to_dict("records")
+        named = [f"`{row['loss']}` ({by_loss[row['loss']]:.1f}; {_holm(row)})" for row in rows]
         if named:
-            texts.append(f"{', '.join(named)} {'is' if len(named) == 1 else 'are'} there {side}")
-    end = f"than `{baseline}`, which takes {base:.1f} epochs on average"
-    text = f"{' and '.join(texts)} {end}"
-    if not texts:
-        least = float(tests["p_min"].min())
-        text = f"no loss can be told from `{baseline}` ({base:.1f} epochs on average)"
-        if len(tests) * least > ALPHA:
-            text += f": with so few runs no p can fall below {least:.2g}, before Holm's correction"
-    early = [
-        f"{row['early']} run{'s' if row['early'] > 1 else ''} of `{row['loss']}` stopped before "
-        f"epoch {row['horizon']:g} without getting there, which flatters it (mean up to "
-        f"{row['at_most']:.1f} if none ever does)"
-        for row in means[means["early"] > 0].to_dict("records")
-    ]
-    return "; ".join([text, *early])
+            reaches = "reaches" if len(named) == 1 else "reach"
+            texts.append(f"{_and(named)} {reaches} {goal} {side} than {against}")
+    known = tests["p"].notna()
+    unclear = known & ~(tests["p_holm"] < ALPHA)
+    if texts and unclear.any():
+        named = [f"`{loss}`" for loss in tests["loss"][unclear]]
+        texts.append(f"{_and(named)} cannot be told from it")
+    if not texts and known.any():
+        texts.append(f"on the way to {goal} no loss can be told from {against}{_bound(tests)}")
+    for reason, rows in tests[~known].groupby("reason", sort=False):
+        named = [f"`{loss}`" for loss in rows["loss"]]
+        verb = "is" if len(named) == 1 else "are"
+        texts.append(f"{_and(named)} {verb} not tested: {reason}")
+    return "; ".join([*texts, *_early(means)])
+
+
+def _bound(tests: pd.DataFrame) -> str:
+    """What p cannot fall below, where that is above the level at which anything is claimed."""
+    least, count = float(tests["p_min"].min()), int(tests["p"].notna().sum())
+    if count * least <= ALPHA:
+        return ""
+    corrected = f", or {min(1.0, count * least):.2g} once corrected for {count} losses"
+    return f": with so few runs p cannot fall below {least:.2g}{corrected if count > 1 else ''}"
+
+
+def _early(means: pd.DataFrame) -> list[str]:
+    texts = []
+    for row in means[means["early"] > 0].to_dict("records"):
+        runs = f"{row['early']} run{'s' if row['early'] > 1 else ''}"
+        bound = f"its mean is {row['at_most']:.1f} if none ever would"
+        texts.append(
+            f"{runs} of `{row['loss']}` stopped before epoch {row['horizon']:g} without getting "
+            f"there, which flatters it ({bound})"
+        )
+    return texts
+
+
+def _holm(row: dict) -> str:
+    text = p_text(row["p_holm"])
+    return f"Holm p {text[0]} {text[1:]}" if text.startswith("<") else f"Holm p = {text}"
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _interval(row: dict) -> str:

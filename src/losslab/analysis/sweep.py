@@ -16,9 +16,9 @@ def sweep(
     baseline: str,
     metric: str = "val_iou",
     *,
-    shares: Sequence[float] = SHARES,
-    thresholds: Sequence[float] | None = None,
-    horizon: float | None = None,
+    shares: Sequence[float | int] = SHARES,
+    thresholds: Sequence[float | int] | None = None,
+    horizon: float | int | None = None,
 ) -> pd.DataFrame:
     """The restricted mean of epochs to each threshold: see `restricted_means` for its columns.
 
