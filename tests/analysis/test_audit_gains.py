@@ -3,11 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from losslab.analysis.audit import gains as g
-from losslab.analysis.audit.censored import convergence, epochs_table, median_epochs
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +85,14 @@ def test_gul_beats_cross_entropy_but_not_iou_or_dice_on_faces(summary: pd.DataFr
         assert rows.loc[baseline, "t_p_holm"] > 0.3  # type: ignore[operator]
 
 
+def test_a_bootstrap_of_fewer_than_five_pairs_is_not_given() -> None:
+    four = g.gain_summary(made([0.01, 0.02, 0.04, 0.05], [0.5] * 4), resamples=99)
+    assert four["bca_low"].isna().all()
+    assert four["low"].notna().all()
+    five = g.gain_summary(made([0.01, 0.02, 0.04, 0.05, 0.06], [0.5] * 5), resamples=99)
+    assert five["bca_low"].notna().all()
+
+
 def test_equal_gains_have_no_interval_and_say_why() -> None:
     (row,) = g.gain_summary(made([0.01] * 4, [0.5, 0.6, 0.7, 0.8])).to_dict("records")
     assert np.isnan([row["low"], row["high"], row["bca_low"], row["t_p"]]).all()
@@ -117,28 +123,3 @@ def test_gain_against_baseline_comes_with_the_coupling_free_one() -> None:
 def test_comparisons_with_few_pairs_or_one_baseline_have_no_correlation() -> None:
     assert g.associations(made([0.1, 0.2, 0.3], [0.5, 0.6, 0.7]), "baseline_value").empty
     assert g.associations(made([0.1, 0.2, 0.3, 0.4, 0.5], [0.5] * 5), "baseline_value").empty
-
-
-def test_a_loss_that_never_converges_is_censored_and_not_dropped() -> None:
-    runs = pd.DataFrame({"epochs": [10.0, 60, 60], "reached": [True, False, False]})
-    assert np.isnan(median_epochs(runs))
-    runs = pd.DataFrame({"epochs": [10.0, 20, 60], "reached": [True, True, False]})
-    assert median_epochs(runs) == 20
-
-
-def test_convergence_counts_settings_in_which_distance_is_sooner() -> None:
-    table = convergence(epochs_table())
-    rows = table.set_index(["dataset", "loss"])
-    assert rows["runs"].eq(7).all()
-    assert rows["reached"].groupby("dataset").sum().to_dict() == {
-        "celebamask_hq": 21,
-        "cityscapes": 22,
-    }
-    ours = rows.xs("distance", level="loss")
-    assert ours[["sooner", "later", "p"]].fillna(-1).to_numpy().tolist() == [[0, 0, -1]] * 2
-    others = rows.drop(index="distance", level="loss")
-    assert (others[["sooner", "later", "undecided"]].sum(axis=1) == 7).all()
-    ce = others.loc["celebamask_hq", "ce"]
-    expected = stats.binomtest(int(ce["sooner"]), int(ce["sooner"] + ce["later"])).pvalue
-    assert ce["p"] == pytest.approx(expected)
-    assert (others["p_holm"] >= others["p"]).all()

@@ -25,6 +25,20 @@ CELLS = {
 }
 """Rows times columns of each table; Gul's differences in brackets are cells of their own."""
 
+SUMS = {
+    "rahman2016": {"1": 839.27, "2": 4544, "3": 2793.42, "4": 1435.48},
+    "vanbeers2018": {"3.1": 13862, "3.2": 1120.0001, "4.1": 909.795, "4.2": 948.531}
+    | {"4.3": 704.771, "4.4": 1097.978},
+    "kim2019": {"1": 1264.6, "2": 335.3, "3": 529.6, "4": 473.305, "5": 304},
+    "chen2020": {"1": 2005.2, "2": 10438.4, "3": 10070.41, "4": 563.2, "5": 604.4, "6": 667.71}
+    | {"7": 1002.4, "8": 661},
+    "gul2023": {"3.1": 3.018, "4.1": 439.1352, "4.2": 339.3264, "4.3": 286.4226, "4.4": 487.9602}
+    | {"4.5": 548.568, "4.6": 88.1202, "4.7": 50, "4.8": 0, "4.9": 163, "4.10": 582}
+    | {"4.11": 16.017, "4.12": 458.3682, "A.1": 15.7052, "A.2": 16.1001, "A.3": 16.178}
+    | {"A.4": 15.9739, "A.5": 15.6478, "A.6": 16.2365},
+}
+"""All numbers of each table added up, as they stand in the papers."""
+
 PEERS = {
     *("LRR 4x ResNet-CRF", "LRR-4x", "Deeplabv2", "Deeplabv2-CRF", "Deeplabv3", "SegModel"),
     *("Deep Layer Cascade", "TuSimple", "Large Kernel Matters", "RefineNet", "PSPNet", "EncNet"),
@@ -136,6 +150,12 @@ def cells(paper: str, table: str, **where: str) -> pd.DataFrame:
 def test_every_table_has_as_many_cells_as_are_printed(paper: str) -> None:
     found = load_published(paper)["table"].value_counts(sort=False).to_dict()
     assert found == CELLS[paper]
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_the_numbers_of_every_table_add_up_to_those_in_print(paper: str) -> None:
+    found = load_published(paper).groupby("table")["value"].sum().to_dict()
+    assert found == pytest.approx(SUMS[paper], abs=1e-6)
 
 
 @pytest.mark.parametrize(("paper", "table", "where", "value"), SPOTS)

@@ -136,7 +136,7 @@ def plot_sparsity(gains: pd.DataFrame, axes: Axes) -> Axes:
         )
     for row in gains.loc[gains["gain"].abs().nlargest(4).index].to_dict("records"):
         place = (row["ratio"], 100 * row["gain"])
-        axes.annotate(row["class"], place, (7, 3), textcoords="offset points", fontsize=6.5)
+        axes.annotate(row["class"], place, (10, 1), textcoords="offset points", fontsize=6.5)
     axes.set_xscale("log")
     axes.set_xticks([25, 50, 100, 200, 400])
     axes.set_xlim(20, 480)

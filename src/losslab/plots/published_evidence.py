@@ -61,7 +61,7 @@ def plot_van_beers(cells: pd.DataFrame, metric: str, label: str, axes: Axes) -> 
     ]
     _rows(axes, names)
     if metric == "iou":
-        return _legend(axes, f"IoU loss − cross-entropy, {label}")
+        return _legend(axes, label)
     axes.set_xlabel(label)
     return axes
 
@@ -147,7 +147,7 @@ def plot_chen_weightings(cells: pd.DataFrame, axes: Axes) -> Axes:
             name = "SEMEDA" if kind == "semeda" else "Sobel"
             labels.append(f"{data_set_name(str(dataset))}\n{name}")
     _rows(axes, labels)
-    axes.set_xlabel("gain of a weighting, points (Table 1)")
+    axes.set_xlabel("gain, points (Table 1)")
     return axes
 
 
@@ -242,9 +242,9 @@ EVIDENCE = {
         2.8,
         (
             (
-                _van_beers("iou", "IoU, points"),
-                _van_beers("accuracy", "accuracy, points"),
-                _van_beers("epochs", "epochs"),
+                _van_beers("iou", "difference in IoU, points"),
+                _van_beers("accuracy", "in accuracy, points"),
+                _van_beers("epochs", "in epochs"),
             ),
         ),
         one_axis=True,

@@ -158,8 +158,8 @@ def read_pool(units: pd.DataFrame) -> str:
     ]
     return (
         f"Taken together, {'; '.join(texts)}. These are five different losses, scored by IoU, "
-        "boundary IoU and Dice, and each was published because it gained: this describes the "
-        "papers and estimates no one effect."
+        "boundary IoU and Dice, and published results only: this describes the papers and "
+        "estimates no one effect."
     )
 
 

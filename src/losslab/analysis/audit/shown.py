@@ -51,7 +51,7 @@ def show_findings(found: pd.DataFrame) -> pd.DataFrame:
 
 def findings_table(found: pd.DataFrame) -> str:
     """`show_findings` as Markdown, in lines that fit a page; notes stand under what is read."""
-    return broken_table(_with_notes(show_findings(found)), {"table": 8, "the paper": 36})
+    return broken_table(_with_notes(show_findings(found)), {"table": 8, "the paper": 34})
 
 
 def contradicted_table(found: pd.DataFrame) -> str:
@@ -77,7 +77,7 @@ def _with_notes(table: pd.DataFrame) -> pd.DataFrame:
     return shown.rename(columns={"read as": "read as (note)"}).drop(columns="note")
 
 
-def _lines(text: str, width: int = 42) -> str:
+def _lines(text: str, width: int = 40) -> str:
     return _BREAK.join(textwrap.wrap(text, width))
 
 
