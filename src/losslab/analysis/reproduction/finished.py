@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from losslab.analysis.provenance import spec_table, with_variants
+
 
 @dataclass(frozen=True)
 class Run:
@@ -43,14 +45,17 @@ class Finished:
         folder: Path | None = None,
     ):
         """From `load_runs`, `load_results`, `load_histories` and `load_group_scores` of
-        `losslab.study.store`; `folder` holds the runs' own folders.
+        `losslab.study.store`; `folder` holds the runs' own folders. `table`, `results` and
+        `histories` are kept with the column `variant` of `with_variants`.
         """
         rows = runs[(runs["status"] == "finished") & (runs["repeat"] == 0)]
         self.runs = [_run(row) for row in rows.to_dict("records")]
         self.folder = folder
-        names = [run.run_id for run in self.runs]
-        self.results = results[results["run_id"].isin(names)]
-        self.histories = histories[histories["run_id"].isin(names)]
+        names, specs = [run.run_id for run in self.runs], spec_table(runs)
+        self.table, self.results, self.histories = (
+            with_variants(frame[frame["run_id"].isin(names)], specs)
+            for frame in (runs, results, histories)
+        )
         whole = self.results[self.results["image"].fillna("") == ""]
         keys = zip(whole["run_id"], whole["definition"], whole["class"], strict=True)
         self.scores: dict[tuple[str, str, str], float] = dict(

@@ -1,5 +1,6 @@
 """The value of one run in a printed cell: scores, epochs, shares of epochs, times, settings."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -10,19 +11,27 @@ from losslab.analysis.reproduction.crf import NoCounts, crf_score, seconds_of
 from losslab.analysis.reproduction.definitions import definition_of
 from losslab.analysis.reproduction.finished import Finished, Run
 from losslab.analysis.reproduction.matching import Match, match
+from losslab.analysis.superiority import superiority
 from losslab.data.voc import CLASSES as VOC
 from losslab.metrics.scores import MEAN
 
 OURS = "distance"
 BOUNDARY = "val_boundary_iou"
-_COLUMNS = ["run_id", "loss", "seed", "fold", "value"]
+
+
+class Value(NamedTuple):
+    """What one run, or a pair of runs, says of a cell; a fraction where the cell is in percent."""
+
+    run_id: str
+    seed: int
+    fold: int
+    value: float
 
 
 class Measured(NamedTuple):
     """What runs say of one cell."""
 
-    values: pd.DataFrame
-    """A row a run, or a pair of runs: run_id, loss, seed, fold, value (fractions, not percent)."""
+    values: list[Value]
     definition: str = ""
     """A key of `losslab.metrics.DEFINITIONS`, or words for what is no score."""
     reason: str = ""
@@ -34,13 +43,13 @@ class Measured(NamedTuple):
 
 def nothing(reason: str, definition: str = "", text: str = "") -> Measured:
     """No value, and why."""
-    return Measured(pd.DataFrame(columns=_COLUMNS), definition, reason, text=text)
+    return Measured([], definition, reason, text=text)
 
 
-def of_runs(runs: Sequence[Run], value: Callable[[Run], float]) -> pd.DataFrame:
+def of_runs(runs: Sequence[Run], value: Callable[[Run], float]) -> list[Value]:
     """A value of each run that has one."""
-    rows = [(run.run_id, run.loss, run.seed, run.fold, value(run)) for run in runs]
-    return pd.DataFrame(rows, columns=_COLUMNS).dropna(subset=["value"])
+    values = [Value(run.run_id, run.seed, run.fold, value(run)) for run in runs]
+    return [one for one in values if not math.isnan(one.value)]
 
 
 def measure_score(cell: Cell, finished: Finished, found: Match) -> Measured:
@@ -53,12 +62,12 @@ def measure_score(cell: Cell, finished: Finished, found: Match) -> Measured:
         values = of_runs(found.runs, lambda run: at_validation(finished, run, f"val_{cell.metric}"))
         words = f"{name} of the validation pictures, at the epoch whose weights were tested"
         missing = f"the history holds no val_{cell.metric}"
-        return Measured(values, words, "" if len(values) else missing, found.form)
+        return Measured(values, words, "" if values else missing, found.form)
     nan = float("nan")
     key = class_of(cell)
     values = of_runs(found.runs, lambda run: finished.scores.get((run.run_id, name, key), nan))
     missing = f"the runs hold no {name} of the class {key}"
-    return Measured(values, name, "" if len(values) else missing, found.form)
+    return Measured(values, name, "" if values else missing, found.form)
 
 
 def at_validation(finished: Finished, run: Run, metric: str) -> float:
@@ -93,8 +102,8 @@ def measure_mean_of_tasks(cell: Cell, finished: Finished) -> Measured:
         count = scores["task"].nunique()
         return nothing(f"a mean over {len(wanted)} classes, of which {count} were run", name)
     means = whole.groupby("seed")["value"].mean().reset_index()
-    means = means.assign(run_id="", loss=found.runs[0].loss, fold=0)
-    return Measured(means[_COLUMNS], name, form=found.form)
+    values = [Value("", int(row["seed"]), 0, row["value"]) for row in means.to_dict("records")]
+    return Measured(values, name, form=found.form)
 
 
 def _after_crf(cell: Cell, finished: Finished, found: Match, name: str) -> Measured:
@@ -125,7 +134,7 @@ def measure_epochs(cell: Cell, finished: Finished, found: Match) -> Measured:
     nan = float("nan")
     values = of_runs(found.runs, lambda run: float(run.facts.get("epochs") or nan))
     words = "epochs trained, the patience's included"
-    return Measured(values, words, "" if len(values) else "run.json names no epochs", found.form)
+    return Measured(values, words, "" if values else "run.json names no epochs", found.form)
 
 
 def measure_convergence(cell: Cell, finished: Finished, found: Match) -> Measured:
@@ -151,7 +160,7 @@ def measure_convergence(cell: Cell, finished: Finished, found: Match) -> Measure
 
 def measure_superiority(cell: Cell, finished: Finished, losses: Sequence[str]) -> Measured:
     """The share of epochs at which the cell's loss has the best validation Boundary IoU of all
-    that the table compares, seed by seed.
+    that the table compares (`losslab.analysis.superiority`), seed by seed.
     """
     words = f"share of epochs at which {BOUNDARY} is the best of the table's {len(losses)} losses"
     found = {loss: match(cell, finished.runs, loss=loss) for loss in losses}
@@ -160,22 +169,16 @@ def measure_superiority(cell: Cell, finished: Finished, losses: Sequence[str]) -
         return nothing(found[cell.loss].reason, words)
     if missing:
         return nothing(f"needs all {len(losses)} losses: {', '.join(missing)} not run", words)
-    rows = []
-    for run in found[cell.loss].runs:
-        beside = {
-            loss: next((r for r in m.runs if (r.seed, r.fold) == (run.seed, run.fold)), None)
-            for loss, m in found.items()
-        }
-        if None in beside.values():
-            continue
-        curves = pd.DataFrame(
-            {loss: finished.curve(r, BOUNDARY) for loss, r in beside.items() if r is not None}
-        ).dropna()
-        if len(curves):
-            share = float((curves[cell.loss] == curves.max(axis=1)).mean())
-            rows.append((run.run_id, run.loss, run.seed, run.fold, share))
-    values = pd.DataFrame(rows, columns=_COLUMNS)
-    reason = "" if len(values) else f"no seed has all {len(losses)} losses and their {BOUNDARY}"
+    names = {run.run_id: loss for loss, of_loss in found.items() for run in of_loss.runs}
+    rows = finished.histories[finished.histories["run_id"].isin(list(names))]
+    if BOUNDARY not in set(rows["metric"]):
+        return nothing(f"the histories hold no {BOUNDARY}", words)
+    shares = superiority(rows.assign(loss=rows["run_id"].map(names)), metric=BOUNDARY)
+    shares = shares[shares["loss"] == cell.loss].set_index(["seed", "fold"])["share"]
+    values = of_runs(
+        found[cell.loss].runs, lambda run: float(shares.get((run.seed, run.fold), float("nan")))
+    )
+    reason = "" if values else f"no seed has all {len(losses)} losses"
     return Measured(values, words, reason, found[cell.loss].form)
 
 
@@ -205,7 +208,7 @@ def measure_setting(cell: Cell, runs: Sequence[Run]) -> Measured:
         return nothing(f"it varies between the runs: {', '.join(given)}", words)
     value = runs[0].spec[field]
     if not isinstance(value, int | float):
-        return Measured(pd.DataFrame(columns=_COLUMNS), words, text=str(value or "none"))
+        return Measured([], words, text=str(value or "none"))
     return Measured(of_runs(runs[:1], lambda run: float(run.spec[field])), words)
 
 

@@ -1,7 +1,9 @@
 """Published, measured and their difference, for every printed cell of some of a paper's tables."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable
+from statistics import fmean, stdev, variance
 
 import pandas as pd
 
@@ -17,15 +19,13 @@ from losslab.analysis.reproduction.cells import (
 from losslab.analysis.reproduction.definitions import definition_of
 from losslab.analysis.reproduction.finished import Finished
 from losslab.analysis.reproduction.matching import match
-from losslab.analysis.reproduction.measures import OURS, Measured, nothing
+from losslab.analysis.reproduction.measures import OURS, Measured, Value, nothing
 
 COLUMNS = (
     *KEY,
     *("published", "unit", "printed", "note", "measured", "measured_text", "sd", "runs"),
     *("difference", "noise", "noise_df", "in_noise", "definition", "form", "run_ids", "reason"),
 )
-
-_PAIR = ["seed", "fold"]
 
 SEVEN = ("4.1", "4.2", "4.3", "4.4", "4.5", "4.6", "4.12")
 """Gul's tables of scores, over which his Table 4.7 counts."""
@@ -48,7 +48,7 @@ def reproduction_table(paper: str, tables: Iterable[str], finished: Finished) ->
     measured = _Measurer(paper, finished)
     cells = as_cells(published_cells(paper, tables))
     rows = [_row(cell, measured.of(cell)) for cell in cells]
-    return _with_noise(pd.DataFrame(rows, columns=[*COLUMNS[:-1], "reason", "_group"]), measured)
+    return _with_noise(pd.DataFrame(rows), cells, measured)
 
 
 class _Measurer:
@@ -119,11 +119,14 @@ class _Measurer:
         for found in (own, ours):
             if found.reason:
                 return nothing(found.reason, words)
-        pairs = own.values.merge(ours.values, on=_PAIR, suffixes=("", "_ours"))
-        if pairs.empty:
-            return nothing("no seed was run with both losses", words)
-        values = pairs.assign(value=pairs["value_ours"] - pairs["value"])
-        return Measured(values[own.values.columns], words, form=own.form or ours.form)
+        beside = {(one.seed, one.fold): one.value for one in ours.values}
+        values = [
+            one._replace(value=beside[one.seed, one.fold] - one.value)
+            for one in own.values
+            if (one.seed, one.fold) in beside
+        ]
+        reason = "" if values else "no seed was run with both losses"
+        return Measured(values, words, reason, own.form or ours.form)
 
     def _wins(self, cell: Cell) -> Measured:
         """In how many of the seven experiments the loss has the best score, ties to all."""
@@ -136,15 +139,14 @@ class _Measurer:
                 for key, printed in self.printed.items()
                 if (key[1], key[2], key[10]) == (number, cell.dataset, metric)
             ]
-            values = {printed.loss: self.of(printed).values["value"] for printed in of_table}
-            if all(len(value) for value in values.values()):
-                means = {loss: float(value.mean()) for loss, value in values.items()}
+            values = {printed.loss: self.of(printed).values for printed in of_table}
+            if all(values.values()):
+                means = {loss: fmean(v.value for v in own) for loss, own in values.items()}
                 whole += 1
                 wins += means[cell.loss] == max(means.values())
         if whole < len(SEVEN):
             return nothing(f"{whole} of {len(SEVEN)} experiments have all their losses", words)
-        row = {"run_id": "", "loss": cell.loss, "seed": 0, "fold": 0, "value": float(wins)}
-        return Measured(pd.DataFrame([row]), words)
+        return Measured([Value("", 0, 0, float(wins))], words)
 
     def _relative_time(self, cell: Cell) -> Measured:
         """Seconds over those of the level set loss's network alone."""
@@ -160,8 +162,8 @@ class _Measurer:
         for found in (own, base):
             if found.reason:
                 return nothing(found.reason, words)
-        mean = float(base.values["value"].mean())
-        values = own.values.assign(value=own.values["value"] / mean)
+        mean = fmean(one.value for one in base.values)
+        values = [one._replace(value=one.value / mean) for one in own.values]
         return Measured(values, words, form=own.form)
 
 
@@ -173,50 +175,55 @@ def _losses_of(paper: str) -> dict[str, list[str]]:
 
 
 def _row(cell: Cell, found: Measured) -> dict[str, object]:
-    scale = 100.0 if cell.unit == "percent" else 1.0
-    values = found.values.assign(value=scale * found.values["value"].astype(float))
-    over, reason = variant_of(cell).over_folds, found.reason
-    if over and len(values):
-        folds = sorted(int(fold) for fold in values["fold"].unique())
-        if folds != list(range(5)):
-            reason = f"over 5 folds, of which {', '.join(str(f + 1) for f in folds)} were run"
-            values = values.iloc[:0]
-    spread = values.groupby("fold")["value"].mean() if over else values["value"]
-    mean, sd = (float(spread.mean()), float(spread.std(ddof=1))) if len(spread) else (math.nan,) * 2
-    measured = sd if over == "standard deviation" else mean
+    values, over, reason = _scaled(cell, found), variant_of(cell).over_folds, found.reason
+    folds = _by_fold(values)
+    if over and values and sorted(folds) != list(range(5)):
+        there = ", ".join(str(fold + 1) for fold in sorted(folds))
+        reason, values, folds = f"over 5 folds, of which {there} were run", [], {}
+    numbers = [fmean(of) for of in folds.values()] if over else [one.value for one in values]
+    mean = fmean(numbers) if numbers else math.nan
+    sd = stdev(numbers) if len(numbers) > 1 else math.nan
+    spread = over == "standard deviation"
+    measured = sd if spread else mean
     row: dict[str, object] = dict(zip(KEY, cell[: len(KEY)], strict=True))
     row |= {"published": cell.value, "unit": cell.unit, "printed": cell.printed, "note": cell.note}
     row |= {"measured": measured, "measured_text": found.text, "runs": len(values)}
-    row |= {"sd": math.nan if over == "standard deviation" else sd}
-    row |= {"difference": measured - cell.value, "definition": found.definition}
-    row |= {"form": found.form, "run_ids": ", ".join(filter(None, values["run_id"]))}
-    return row | {"reason": reason, "_group": cell}
+    row |= {"sd": math.nan if spread else sd, "difference": measured - cell.value}
+    row |= {"definition": found.definition, "form": found.form, "reason": reason}
+    return row | {"run_ids": ", ".join(one.run_id for one in values if one.run_id)}
 
 
-def _with_noise(table: pd.DataFrame, measured: _Measurer) -> pd.DataFrame:
+def _scaled(cell: Cell, found: Measured) -> list[Value]:
+    """The values in the cell's unit."""
+    if cell.unit != "percent":
+        return found.values
+    return [one._replace(value=100 * one.value) for one in found.values]
+
+
+def _by_fold(values: Iterable[Value]) -> dict[int, list[float]]:
+    folds: dict[int, list[float]] = defaultdict(list)
+    for one in values:
+        folds[one.fold].append(one.value)
+    return folds
+
+
+def _with_noise(table: pd.DataFrame, cells: list[Cell], measured: _Measurer) -> pd.DataFrame:
     """The columns noise, noise_df and in_noise; cells that differ in their loss alone share one."""
-    variances: dict[Cell, list[tuple[float, int]]] = {}
-    cells = list(table["_group"])
-    keys = [cell._replace(loss="", table="", value=0.0, printed="", note="") for cell in cells]
-    seen: set[Cell] = set()
-    for cell, key in zip(cells, keys, strict=True):
-        own = cell._replace(table="", value=0.0, printed="", note="")
-        if own in seen or variant_of(cell).over_folds:
-            continue
-        seen.add(own)
-        values = measured.every_seed(cell).values
-        scale = 100.0 if cell.unit == "percent" else 1.0
-        for _, part in values.groupby("fold"):
-            if len(part) > 1:
-                variance = float((scale * part["value"].astype(float)).var(ddof=1))
-                variances.setdefault(key, []).append((variance, len(part) - 1))
+    variances: dict[Cell, list[tuple[float, int]]] = defaultdict(list)
+    own = [cell._replace(table="", value=0.0, printed="", note="") for cell in cells]
+    for key, cell in dict(zip(own, cells, strict=True)).items():  # some stand in two tables
+        if not variant_of(cell).over_folds:
+            for of_fold in _by_fold(_scaled(cell, measured.every_seed(cell))).values():
+                if len(of_fold) > 1:
+                    spread = (variance(of_fold), len(of_fold) - 1)
+                    variances[key._replace(loss="")].append(spread)
     noise, degrees = [], []
-    for key in keys:
-        found = variances.get(key, [])
+    for key in own:
+        found = variances.get(key._replace(loss=""), [])
         df = sum(n for _, n in found)
         noise.append(math.sqrt(sum(v * n for v, n in found) / df) if df else math.nan)
         degrees.append(df)
     table = table.assign(noise=noise, noise_df=degrees)
-    spread = table["noise"] * (1 + 1 / table["runs"].where(table["runs"] > 0)) ** 0.5
-    table["in_noise"] = (table["difference"] / spread.where(spread > 0)).astype(float)
+    wide = table["noise"] * (1 + 1 / table["runs"].where(table["runs"] > 0)) ** 0.5
+    table["in_noise"] = (table["difference"] / wide.where(wide > 0)).astype(float)
     return table[list(COLUMNS)]
