@@ -16,18 +16,12 @@ from losslab.analysis import (
     seed_noise,
     select_scores,
 )
+from losslab.analysis.effects import interquartile_mean, probability_of_improvement, share_interval
+from losslab.analysis.intervals import bootstrap_interval
+from losslab.analysis.p_values import sign_flip_p, smallest_wilcoxon_p, wilcoxon_p
 from losslab.errors import StudyError
+from tests.analysis.by_hand import folds_of, scores_of
 from tests.analysis.synthetic import SETTINGS, synthetic_results
-
-
-def scores_of(**values: list[float]) -> pd.DataFrame:
-    """One setting; each loss's scores at seeds 0, 1, ..."""
-    rows = [
-        {"setting": "s", "loss": loss, "fold": 0, "seed": seed, "value": value}
-        for loss, column in values.items()
-        for seed, value in enumerate(column)
-    ]
-    return pd.DataFrame(rows)
 
 
 def test_difference_interval_and_p_agree_with_scipy_paired_t() -> None:
@@ -169,3 +163,95 @@ def test_pooling_without_a_complete_fold_and_seed_leaves_no_row() -> None:
     table = scores_of(ce=[0.5, 0.6], iou=[0.6, 0.7])
     apart = table[(table["loss"] == "ce") == (table["seed"] == 0)]
     assert pool_settings(apart, "ce").empty
+
+
+def test_sign_flips_of_few_pairs_are_counted_one_by_one() -> None:
+    differences = np.array([0.01, 0.03, -0.02, 0.05])
+    signs = np.array(np.meshgrid(*[[-1, 1]] * 4)).reshape(4, -1)
+    means = np.abs((signs * differences[:, None]).mean(0))
+    assert sign_flip_p(differences) == np.mean(means >= differences.mean() - 1e-15)
+
+
+def test_sign_flips_of_fourteen_pairs_are_exact_and_of_twenty_close_to_t() -> None:
+    rng = np.random.default_rng(2)
+    fourteen = np.abs(rng.normal(size=14))
+    assert sign_flip_p(fourteen) == pytest.approx(2**-13)
+    twenty = rng.normal(0.3, 1, 20)
+    assert sign_flip_p(twenty) == pytest.approx(stats.ttest_1samp(twenty, 0).pvalue, abs=0.01)
+
+
+def test_no_p_of_wilcoxon_or_sign_flips_lies_below_the_smallest_possible() -> None:
+    for n in (2, 5, 9):
+        same_sign = np.arange(1.0, n + 1)
+        assert wilcoxon_p(same_sign) == pytest.approx(smallest_wilcoxon_p(n))
+        assert sign_flip_p(same_sign) == pytest.approx(smallest_wilcoxon_p(n))
+
+
+def test_wilcoxon_p_of_the_plants_of_darwin_is_the_published_one() -> None:
+    # Cross- less self-fertilised heights of Zea mays in eighths of an inch (Fisher 1935, sec. 17):
+    # t = 2.148, p = 0.0497; all 2^15 sign patterns: 1726 as extreme, p = 0.05267 (sec. 21).
+    heights = np.array([49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48], float)
+    row = paired_comparison(scores_of(self=[0.0] * 15, cross=list(heights)), "self").iloc[0]
+    assert row["t_p"] == pytest.approx(0.0497, abs=5e-5)
+    assert row["permutation_p"] == pytest.approx(1726 / 2**15, abs=0.004)
+    assert row["wilcoxon_p"] == pytest.approx(stats.wilcoxon(heights).pvalue)
+
+
+def test_improvement_is_the_share_of_wins_and_ties_count_half() -> None:
+    assert probability_of_improvement(np.array([0.1, 0.2, 0.0, -0.1])) == 0.625
+
+
+def test_interval_of_a_share_is_clopper_and_pearsons() -> None:
+    for hits, n in ((0, 5), (3, 5), (5, 5), (17, 40)):
+        exact = stats.binomtest(hits, n).proportion_ci(0.95, method="exact")
+        assert share_interval(hits / n, n) == pytest.approx((exact.low, exact.high))
+
+
+def test_five_of_five_wins_do_not_exclude_one_half_and_six_of_six_do() -> None:
+    assert share_interval(1.0, 5)[0] < 0.5 < share_interval(1.0, 6)[0]
+
+
+def test_interquartile_mean_leaves_out_a_quarter_at_each_end() -> None:
+    assert interquartile_mean(np.array([9.0, 1, 2, 3, 4, 5, 6, -90])) == 3.5
+    assert interquartile_mean(np.array([1.0, 2, 9])) == 4  # below four values: the mean
+
+
+def test_several_folds_count_once_each_with_the_interval_of_nadeau_and_bengio() -> None:
+    # Gains by fold and seed, in points: means 1, 2, 3, 6; mean 3, variance 14 / 3.
+    gains = np.array([[0, 2], [1, 3], [3, 3], [5, 7]]) / 100
+    table = folds_of(ce=(0.5 + 0 * gains).tolist(), iou=(0.5 + gains).tolist())
+    row = paired_comparison(table, "ce", ratios={"s": 0.25}).iloc[0]
+    error = math.sqrt((1 / 4 + 0.25) * 14 / 3) / 100
+    half = stats.t.ppf(0.975, 3) * error
+    assert (row["n"], row["folds"], row["seeds"], row["df"]) == (8, 4, 2, 3)
+    assert row["difference"] == pytest.approx(0.03)
+    assert (row["low"], row["high"]) == pytest.approx((0.03 - half, 0.03 + half))
+    assert row["t_p"] == pytest.approx(2 * stats.t.sf(0.03 / error, 3))
+    assert "0.25" in row["correction"]
+
+
+def test_several_folds_leave_out_what_supposes_independent_pairs() -> None:
+    gains = np.array([[0, 2], [1, 3], [3, 3], [-5, 7]]) / 100
+    table = folds_of(ce=(0.5 + 0 * gains).tolist(), iou=(0.5 + gains).tolist())
+    row = paired_comparison(table, "ce").iloc[0]
+    missing = ["wilcoxon_p", "permutation_p", "needed", "improvement_low", "improvement_high"]
+    assert row[missing].isna().all()
+    assert row["improvement"] == (6 + 0.5) / 8  # of pairs, like n
+    assert "not independent" in row["reason"]
+
+
+def test_a_bca_interval_is_that_of_scipy_and_leans_to_the_long_tail() -> None:
+    values = np.random.default_rng(0).exponential(size=60)
+    found = bootstrap_interval(values, 4000, np.random.default_rng(1))
+    options = {"n_resamples": 4000, "method": "BCa", "rng": np.random.default_rng(2)}
+    known = stats.bootstrap((values,), np.mean, **options).confidence_interval
+    assert (found["low"], found["high"]) == pytest.approx((known.low, known.high), abs=0.02)
+    assert found["high"] - values.mean() > values.mean() - found["low"]
+
+
+def test_fifteen_images_are_not_resampled_and_sixty_are() -> None:
+    effects = {"ce": 0.0, "iou": 0.02}
+    few = synthetic_results(effects=effects, seeds=1, images=15)
+    many = synthetic_results(effects=effects, seeds=1, images=60)
+    assert image_comparison(few, "ce")["interval"].item() == "t"
+    assert image_comparison(many, "ce", resamples=199)["interval"].item() == "BCa"

@@ -15,6 +15,7 @@ ALPHA = 0.05
 POWER = 0.8
 """Chance that the planned test finds the difference."""
 
+_SURE = 5  # standard errors of an effect that no sample gives the wrong sign
 _EXACT = 10_000  # pairs beyond which the normal approximation is 0.02 % off
 
 
@@ -40,12 +41,12 @@ def pairs_needed(effect: float) -> float:
 def power_of(effect: float, n: int) -> float:
     """The chance that a two-sided paired t test of n pairs at 0.05 finds an effect d_z.
 
-    By the noncentral t distribution (Cohen 1988, sec. 2.5); scipy's own, as that of statsmodels
-    0.15 is NaN at some large effects.
+    By the noncentral t distribution (Cohen 1988, sec. 2.5), as in statsmodels, which however is NaN
+    at some large effects: the chance of a finding of the wrong sign, below 1e-6 there, is left out.
     """
-    critical, shift = t_quantile(n - 1, 1 - ALPHA), effect * math.sqrt(n)
-    above = scipy.stats.nct.sf(critical, n - 1, shift)
-    return float(above + scipy.stats.nct.cdf(-critical, n - 1, shift))
+    critical, shift = t_quantile(n - 1, 1 - ALPHA), abs(effect) * math.sqrt(n)
+    power = float(scipy.stats.nct.sf(critical, n - 1, shift))
+    return power if shift > _SURE else power + float(scipy.stats.nct.cdf(-critical, n - 1, shift))
 
 
 def pairs_needed_as_seen(differences: Float[ndarray, " n"]) -> float:
