@@ -64,7 +64,10 @@ def _of_rankings(found: Rankings) -> dict[str, Written]:
     numbers = ranked.merge(agreed[[*keys, "tau", "flips", "clear"]], on=keys)
     numbers = numbers.merge(rules, on="score")
     chosen = DEFINITIONS[ranked["score"].iloc[0]].describe()
-    told = f"Pairs of losses that change places. The chosen score is {chosen}"
+    told = (
+        "Pairs of losses that change places: differences in points with 95 % intervals, told from "
+        f"chance where both exclude 0 (uncorrected). The chosen score is {chosen}"
+    )
     return {
         "rankings": Written(numbers, show_rankings(ranked, agreed), how_ranked(ranked)),
         "ranking_flips": Written(flips.merge(rules, on="score"), show_flips(flips), told),

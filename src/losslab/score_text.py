@@ -118,7 +118,7 @@ _NEAR = (
     "and fewer classes are left beyond wide bands, so a flip there says little of whole pictures."
 )
 _MOST = 40  # flips that are printed
-_OWN, _OTHER = "chosen score, points (95 % interval)", "under that, points (95 % interval)"
+_OWN, _OTHER = "chosen score, points", "there, points"
 
 
 def _flips_text(flips: pd.DataFrame) -> str:
@@ -127,12 +127,13 @@ def _flips_text(flips: pd.DataFrame) -> str:
     for flip in show_flips(flips).to_dict("records"):
         pair = (f"{flip['better']} over {flip['worse']}", flip[_OWN])
         shown, before = (("", "") if pair == before else pair), pair
-        sure = flip["both 95 % intervals exclude 0 (uncorrected)"]
+        sure = flip["told from chance"]
         told = _SURE.get(sure, f"may be chance: {sure}")
         rows.append((*shown, brief(flip["reverses under"]), flip[_OTHER], told))
     if not rows:
         return ""
-    names = ["pair of losses", _OWN, "FLIP under", _OTHER.replace("that", "it"), "certainty"]
+    heads = [f"{name} (95 % interval)" for name in (_OWN, _OTHER)]
+    names = ["pair of losses", heads[0], "FLIP under", heads[1], "certainty"]
     table = pd.DataFrame(rows, columns=names)
     rest = len(table) - _MOST
     more = f" {rest} more flips are not shown: --output writes all." if rest > 0 else ""

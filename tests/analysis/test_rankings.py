@@ -181,3 +181,29 @@ def test_a_table_of_rankings_says_where_it_flips(large_or_small: pd.DataFrame) -
     assert shown.loc["Dice (mean over images)", "note"] == "derived"
     same = shown.loc["IoU (mean over images; absent are 1)", "note"]
     assert same == "as IoU (mean over images)"
+
+
+def test_a_table_of_flips_has_both_intervals(large_or_small: pd.DataFrame) -> None:
+    flips = ranking_flips(large_or_small, definitions=["iou@image"])
+    row = tables.show_flips(flips).iloc[0]
+    low, high = (f"{100 * flips[end].iloc[0]:+.2f}" for end in ("low", "high"))
+    assert row["chosen score, points"] == f"+8.46 ({low} to {high})"
+    assert row["there, points"].startswith("−36.50 (−")
+    assert row["told from chance"] == "yes"
+    one = ranking_flips(large_or_small[large_or_small["seed"] == 0], definitions=["iou@image"])
+    row = tables.show_flips(one).iloc[0]
+    assert row["there, points"] == "−34.50"  # one seed has no interval
+    assert row["told from chance"] == "fewer than 5 seeds"
+
+
+def test_widths_that_flip_alike_share_a_row_with_the_range_of_their_differences(
+    large_or_small: pd.DataFrame,
+) -> None:
+    flips = ranking_flips(large_or_small, definitions=["iou@image"])
+    parts = [
+        flips.assign(score=f"trimap_iou_{w}@image", other_difference=-0.01 * w) for w in (1, 3)
+    ]
+    both = pd.concat(parts).assign(definition="IoU within 1 px of edges (mean over images)")
+    (row,) = tables.show_flips(both).to_dict("records")
+    assert row["reverses under"] == "IoU within 1, 3 px of edges (mean over images)"
+    assert row["there, points"] == "−1.00 to −3.00"

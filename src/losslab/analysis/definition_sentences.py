@@ -7,6 +7,7 @@ import pandas as pd
 from losslab.analysis.claims import ENOUGH_SEEDS, points
 from losslab.analysis.definition_words import names_of
 from losslab.analysis.definitions import by_distance, short_name
+from losslab.analysis.rankings import EQUAL
 from losslab.analysis.regions import ENTROPIES
 from losslab.metrics import DEFINITIONS
 
@@ -59,6 +60,7 @@ _REASONS = {
     "not stored": "these runs were made by a version that did not store the counts",
     "no such classes": "they ask for one class, for several or for a background, and these runs "
     "have other classes",
+    "no pixels": "nothing is left to score in these runs' pictures",
     "not all runs": "not all of these runs have a score",
 }
 
@@ -121,7 +123,7 @@ def read_trimap(table: pd.DataFrame) -> str:
     for _, part in table.groupby("setting", sort=False):
         told = {}
         for region, rows in part.dropna(subset=["mean"]).groupby("region"):
-            leaders = [f"`{loss}` for {_span(widths)}" for loss, widths in _leaders(rows)]
+            leaders = [f"{loss} for {_span(widths)}" for loss, widths in _leaders(rows)]
             told[region] = ", ".join(leaders)
         inner = part[(part["region"] == "within") & (part["width"] == part["width"].min())]
         spread = points(inner["mean"].max() - inner["mean"].min(), sign=False)
@@ -165,10 +167,14 @@ def _certainty(clear: int) -> str:
 
 
 def _leaders(rows: pd.DataFrame) -> list[tuple[str, list[float]]]:
-    """The loss of the highest mean and the widths at which it is, as neighbours."""
+    """The loss of the highest mean and the widths at which it is, as neighbours; where all are
+    equal none leads.
+    """
     found: list[tuple[str, list[float]]] = []
     for width, part in rows.groupby("width"):
-        loss = str(part["loss"].iloc[int(part["mean"].argmax())])
+        loss = f"`{part['loss'].iloc[int(part['mean'].argmax())]}`"
+        if len(part) > 1 and part["mean"].max() - part["mean"].min() < EQUAL:
+            loss = "no loss (all are equal)"
         if found and found[-1][0] == loss:
             found[-1][1].append(float(str(width)))
         else:

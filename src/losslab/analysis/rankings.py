@@ -10,7 +10,7 @@ import scipy
 
 from losslab.analysis.claims import ENOUGH_SEEDS
 from losslab.analysis.definitions import NAMES, by_distance, is_derived, short_name
-from losslab.analysis.scores import PAIR, check_held, check_score, scores_under
+from losslab.analysis.scores import PAIR, check_held, check_score, scores_under, with_setting
 from losslab.analysis.statistics import paired_comparison
 from losslab.metrics import DEFINITIONS
 
@@ -32,7 +32,7 @@ COMMON = tuple(
 )
 """All common definitions that losses can be ranked by, those of a metric together."""
 
-_EQUAL = 1e-12
+EQUAL = 1e-12
 """Differences (fractions) below this are rounding."""
 
 
@@ -80,20 +80,23 @@ def left_out(
 
     Reasons: "not stored" (no run of the setting has counts of that metric: they were made by an
     older version), "no such classes" (the definition asks for one class, for several or for a
-    background), "not all runs".
+    background), "no pixels" (nothing is left to score in any run), "not all runs".
     """
     names = list(dict.fromkeys([check_score(metric, level), *definitions]))
     scores = scores_under(results, names)
+    every = with_setting(results[results["image"].fillna("") == ""])
     kept = _by_setting(results, metric, level, names)
     rows = []
     for setting, wide in kept.items():
         held = set(scores.loc[scores["setting"] == setting, "score"])
-        metrics = {DEFINITIONS[name].metric for name in held}
+        metrics = set(every.loc[every["setting"] == setting, "metric"])
         for name in names:
             if name in wide:
                 continue
             stored = DEFINITIONS[name].metric in metrics
-            reason = "no such classes" if stored else "not stored"
+            of_all = DEFINITIONS[name].classes in ("mean", "pixels")
+            reason = "no pixels" if of_all else "no such classes"
+            reason = reason if stored else "not stored"
             reason = "not all runs" if name in held else reason
             rows.append({"setting": setting, "score": name, "reason": reason})
     return pd.DataFrame(rows, columns=["setting", "score", "reason"])
@@ -128,7 +131,7 @@ def ranking_flips(
             seen.add(numbers)
             row = {"setting": setting, "definition": short_name(DEFINITIONS[name]), "score": name}
             for pair, difference in _paired_means(wide[name]).items():
-                if abs(difference) > _EQUAL < abs(ahead[pair]) and difference * ahead[pair] < 0:
+                if abs(difference) > EQUAL < abs(ahead[pair]) and difference * ahead[pair] < 0:
                     better, worse = pair if difference < 0 else pair[::-1]
                     rows.append(row | {"better": better, "worse": worse})
         own = [row for row in rows if row["setting"] == setting]

@@ -92,7 +92,8 @@ def show_rankings(ranked: pd.DataFrame, agreed: pd.DataFrame | None = None) -> p
 def show_flips(flips: pd.DataFrame) -> pd.DataFrame:
     """`ranking_flips` for people, in points, with 95 % intervals where two seeds or more give any;
     widths of a trimap that flip alike share a row and give the range of their differences, and
-    pairs with a flip that is told from chance come first.
+    pairs with a flip that is told from chance (both intervals exclude 0, given enough seeds) come
+    first.
     """
     rows: dict[tuple, dict] = {}
     for number, flip in enumerate(flips.to_dict("records")):
@@ -111,10 +112,10 @@ def show_flips(flips: pd.DataFrame) -> pd.DataFrame:
                 "setting": row["setting"],
                 "better": row["better"],
                 "worse": row["worse"],
-                "chosen score, points (95 % interval)": _with_interval(row),
+                "chosen score, points": _with_interval(row),
                 "reverses under": of_widths(row["definition"], row["widths"]),
-                "under that, points (95 % interval)": _others(row["all"]),
-                "both 95 % intervals exclude 0 (uncorrected)": row["sure"],
+                "there, points": _others(row["all"]),
+                "told from chance": row["sure"],
             }
             for row in _by_pair(list(rows.values()))
         ],
@@ -124,8 +125,8 @@ def show_flips(flips: pd.DataFrame) -> pd.DataFrame:
 
 
 _FLIP_COLUMNS = (
-    *("setting", "better", "worse", "chosen score, points (95 % interval)", "reverses under"),
-    *("under that, points (95 % interval)", "both 95 % intervals exclude 0 (uncorrected)"),
+    *("setting", "better", "worse", "chosen score, points", "reverses under"),
+    *("there, points", "told from chance"),
 )
 
 
