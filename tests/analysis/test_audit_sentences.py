@@ -3,8 +3,17 @@
 import pandas as pd
 
 from losslab.analysis.audit import sentences
-from losslab.analysis.audit.findings import as_table, finding
-from losslab.analysis.audit.names import comparison_name, loss_name, paper_name
+from losslab.analysis.audit.findings import as_table, check, finding
+from losslab.analysis.audit.names import (
+    ALL,
+    comparison_name,
+    data_set_name,
+    loss_name,
+    model_name,
+    paper_name,
+    rho_text,
+    unit_name,
+)
 
 
 def summary(**changes: object) -> pd.DataFrame:
@@ -21,16 +30,45 @@ def test_names_are_those_that_people_use() -> None:
     assert loss_name("tversky") == "tversky"
     assert comparison_name("voc_aug classes") == "VOC 2012, classes"
     assert comparison_name("settings") == "settings"
+    assert data_set_name("celebamask_hq") == "CelebAMask-HQ"
+    assert data_set_name("mine") == "mine"
+
+
+def test_an_encoder_is_named_where_a_network_has_several() -> None:
+    assert model_name("unet", "mobilenet_v2") == "U-Net MobileNetV2"
+    assert model_name("deeplabv3plus") == "DeepLabv3+"
+    assert model_name("fcn8s", "resnet101") == "FCN-8s"
+
+
+def test_a_unit_is_a_paper_or_one_of_its_networks() -> None:
+    assert unit_name({"paper": ALL, "part": ""}) == "all five papers"
+    assert unit_name({"paper": "vanbeers2018", "part": ""}) == "van Beers 2018"
+    assert unit_name({"paper": "vanbeers2018", "part": "bfcn32s"}) == "van Beers 2018, BFCN-32s"
+
+
+def test_a_correlation_has_its_sign_and_a_true_minus() -> None:
+    assert (rho_text(0.436), rho_text(-0.5), rho_text(float("nan"))) == ("+0.44", "−0.50", "–")
 
 
 def test_verdicts_are_counted_and_papers_with_contradictions_named() -> None:
-    rows = [finding("kim2019", "1", "a", "1.0", 1.0), finding("gul2023", "1", "b", "1.0", 2.0)]
-    rows.append(finding("gul2023", "1", "c", "1.0", float("nan"), note="not printed"))
+    rows = [
+        finding("kim2019", "1", "Table 1", "a", "1.0", 1.0),
+        finding("gul2023", "1", "Table 1", "b", "1.0", 2.0),
+        finding("gul2023", "1", "Table 1", "c", "1.0", float("nan"), note="not printed"),
+    ]
     text = sentences.read_verdicts(as_table(rows))
-    assert "Of 3 statistics and claims, 1 are reproduced" in text
+    assert "Of 3 statistics and claims that the papers print, 1 are reproduced" in text
     assert text.endswith("Contradicted: Gul 2023 (1).")
     assert "Contradicted" not in sentences.read_verdicts(as_table(rows[:1]))
-    assert sentences.show_findings(as_table(rows))["derived"].to_list() == ["1", "2", "–"]
+
+
+def test_checks_of_ours_are_counted_apart_and_those_that_fail_named() -> None:
+    rows = [finding("kim2019", "1", "Table 1", "a", "1.0", 1.0)]
+    rows += [check("gul2023", "1", name, pd.Series([good])) for name, good in (("b", 1), ("c", 0))]
+    text = sentences.read_verdicts(as_table(rows))
+    assert text.startswith("Of 1 statistics")
+    assert text.endswith("Of 2 checks of ours, 1 hold; not: Gul 2023, c.")
+    assert sentences.read_verdicts(as_table(rows[:2])).endswith("Of 1 checks of ours, 1 hold.")
 
 
 def test_gains_that_are_not_clear_of_zero_are_named() -> None:
@@ -39,13 +77,6 @@ def test_gains_that_are_not_clear_of_zero_are_named() -> None:
     assert "within its paper in 1" in text
     assert text.endswith("Not clear of 0: Gul 2023, settings (−0.1 points, p = 0.360).")
     assert "Not clear" not in sentences.read_gains(summary())
-
-
-def test_gains_are_shown_in_points() -> None:
-    table = sentences.show_gains(summary(low=float("nan")))
-    assert table["95 % interval, t"].to_list() == ["+1.00 to +2.40", "–"]
-    assert table["pairs that gain"].to_list() == ["12 of 13"] * 2
-    assert table["p, Holm"].to_list() == ["<0.001"] * 2
 
 
 def test_dependence_has_a_line_for_each_comparison() -> None:
@@ -66,23 +97,27 @@ def test_correlations_are_read_with_their_intervals() -> None:
     assert "negative in 1 of them" in strong
 
 
-def test_convergence_is_read_with_its_censored_runs() -> None:
+def convergence(**changes: object) -> pd.DataFrame:
     row = {"dataset": "cityscapes", "loss": "ce", "runs": 7, "reached": 2, "sooner": 7}
-    table = pd.DataFrame([row | {"p": 0.016, "p_holm": 0.08}])
-    text = sentences.read_convergence(table)
+    row |= {"p": 0.016, "p_min": 0.0156, "p_holm": 0.016, "earlier": 20.0}
+    return pd.DataFrame([row | changes])
+
+
+def test_convergence_is_read_with_its_censored_runs() -> None:
+    text = sentences.read_convergence(convergence())
     assert text.startswith("5 of 7 runs do not reach the threshold in 60 epochs.")
     assert "sooner in every setting than cross-entropy (Cityscapes)." in text
-    assert "sooner beyond chance than 0 of 1" in text
-    assert "every setting" not in sentences.read_convergence(table.assign(sooner=6))
+    assert "sooner beyond chance than 1 of 1 losses" in text
+    assert "every setting" not in sentences.read_convergence(convergence(sooner=6))
 
 
-def test_a_median_beyond_the_last_epoch_is_shown_as_such() -> None:
-    row = {"dataset": "cityscapes", "loss": "ce", "runs": 7, "reached": 2, "median": float("nan")}
-    row |= {"sooner": 4, "later": 2, "undecided": 1, "p": 0.6875, "p_holm": 1.0}
-    alone = {"loss": "distance", "sooner": 0, "later": 0, "undecided": 7, "median": 15.0}
-    nothing = {"p": float("nan"), "p_holm": float("nan")}
-    table = sentences.show_convergence(pd.DataFrame([row, row | alone | nothing]))
-    assert table["data set"].to_list() == ["Cityscapes"] * 2
-    assert table["median epoch"].to_list() == [">60", "15"]
-    assert table["distance sooner"].to_list() == ["4", "–"]
-    assert table["p, Holm"].to_list() == ["1.000", "–"]
+def test_a_loss_that_is_later_beyond_chance_does_not_count_as_beaten() -> None:
+    assert "than 0 of 1" in sentences.read_convergence(convergence(earlier=-20.0))
+
+
+def test_where_so_few_settings_cannot_be_significant_the_sentence_says_so() -> None:
+    assert "could not be" not in sentences.read_convergence(convergence())
+    five = pd.concat([convergence(loss=f"l{k}", p_holm=0.078) for k in range(5)])
+    text = sentences.read_convergence(five)
+    assert "than 0 of 5 losses, and could not be: 7 settings give no p below 0.016" in text
+    assert "which is 0.078 after the correction" in text

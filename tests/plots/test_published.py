@@ -5,17 +5,19 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from losslab.analysis.audit import audit
+from losslab.analysis.audit import VERDICTS, audit
 from losslab.analysis.audit.censored import epochs_table
 from losslab.analysis.audit.gains import gain_summary, paired_gains, with_sparsity
 from losslab.plots.published import (
     gains_figure,
     plot_gains,
     plot_reached,
+    plot_settings,
     plot_sparsity,
     plot_strength,
     plot_verdicts,
     reached_figure,
+    settings_figure,
     sparsity_figure,
     strength_figure,
     verdicts_figure,
@@ -38,8 +40,9 @@ def test_the_bars_of_verdicts_are_as_long_as_their_counts() -> None:
     found = audit()
     axes = Figure().subplots()
     assert plot_verdicts(found, axes) is axes
-    assert sum(patch.get_width() for patch in axes.patches) == len(found)
-    kim = (found["paper"] == "kim2019").sum()
+    printed = found[found["verdict"].isin(VERDICTS)]
+    assert sum(patch.get_width() for patch in axes.patches) == len(printed) < len(found)
+    kim = (printed["paper"] == "kim2019").sum()
     ends = [bar.get_x() + bar.get_width() for bar in axes.patches if round(bar.get_y() + 0.33) == 2]
     assert max(ends) == kim
     figure = verdicts_figure(found)
@@ -56,7 +59,8 @@ def test_each_gain_is_marked_once_and_the_mean_where_it_is(
     drawn = np.concatenate([marks.get_offsets()[:, 0] for marks in axes.collections])
     expected = 100 * gains.loc[gains["baseline"] == "ce", "gain"]
     np.testing.assert_allclose(np.sort(np.asarray(drawn)), np.sort(expected))
-    means = [line.get_xdata()[0] for line in axes.lines if len(line.get_xdata()) == 1]
+    upright = [np.asarray(line.get_xdata(), float) for line in axes.lines[1:]]
+    means = [x[0] for x in upright if x[0] == x[1]]
     np.testing.assert_allclose(means, 100 * rows["difference"])
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels[0] == "Rahman & Wang 2016\nVOC 2010, categories"
@@ -67,6 +71,21 @@ def test_each_gain_is_marked_once_and_the_mean_where_it_is(
         assert not outside(figure)
     labels = [label.get_text() for label in gains_figure(gains, of_gul).axes[0].get_yticklabels()]
     assert labels[1] == "over IoU\nCityscapes, settings"
+
+
+def test_settings_name_data_set_network_and_metric(gains: pd.DataFrame) -> None:
+    axes = Figure().subplots()
+    plot_settings(gains, axes)
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels[0] == "VOC 2010 val, FCN-AlexNet, IoU, 6 categories"
+    assert "LFW test, BFCN-32s, IoU, 4 settings" in labels
+    assert "Cityscapes val, DeepLabv3+ ResNet-50, Boundary IoU, 2 seeds" in labels
+    assert labels[-1] == "CelebAMask-HQ test, U-Net ResNet-50, Boundary IoU, 5 folds"
+    drawn = sum(len(marks.get_offsets()) for marks in axes.collections)
+    assert drawn == (gains["baseline"] == "ce").sum()
+    figure = settings_figure(gains)
+    assert figure.get_figwidth() == PAGE
+    assert not outside(figure)
 
 
 def test_sparsity_is_logarithmic_and_the_largest_gains_are_named(gains: pd.DataFrame) -> None:

@@ -112,6 +112,8 @@ def plot_chen_dice(cells: pd.DataFrame, axes: Axes) -> Axes:
         expected = dice_of(cast(pd.Series, scores["iou"]), 100)
         _marks(axes, expected, scores["dice"], marker, colour, CLASS_TABLES[number])
     axes.axline((60, 60), slope=1, color="#555555", linewidth=0.8)
+    ticks = [60, 70, 80, 90, 100]
+    axes.set(xlim=(54, 101), ylim=(54, 101), xticks=ticks, yticks=ticks)
     axes.set_ylabel("F1 as printed, % (Tables 2, 3)")
     return _legend(axes, "2 IoU / (1 + IoU), %")
 
@@ -216,7 +218,7 @@ def plot_gul_seeds(cells: pd.DataFrame, axes: Axes) -> Axes:
         name = data_set_name(dataset)
         _marks(axes, of_set.loc[losses], np.arange(len(losses)), marker, colour, name)
     _rows(axes, [loss_name(loss) for loss in losses])
-    return _legend(axes, "change with the seed, points (4.5, 4.12)")
+    return _legend(axes, "change with the seed, points")
 
 
 Panel = Callable[[pd.DataFrame, Axes], Axes]

@@ -1,11 +1,14 @@
 """The papers' gains with other units than pairs, and without cells whose reading is doubtful."""
 
+import math
+
+import numpy as np
 import pandas as pd
 import scipy
 
 from losslab.analysis.audit.gains import associations
 from losslab.analysis.audit.names import ALL
-from losslab.analysis.intervals import t_interval
+from losslab.analysis.intervals import has_spread, t_interval
 
 FEWEST = 3
 """Units below which no interval is given: with two, Student's t reaches 13 standard errors."""
@@ -24,8 +27,9 @@ def unit_gains(gains: pd.DataFrame) -> pd.DataFrame:
     `gains` is the table of `paired_gains`. A row per paper and unit, also of each of van Beers's
     networks by itself, and of all papers together with data sets and with papers as units. Columns:
     paper, part ("" or a network), units, n, difference, low, high (Student's t over the units; NaN
-    below three), p (two-sided). Editions of VOC hold the pictures of those before them: they count
-    as one data set. Scores of different metrics are averaged as they are where a unit has several.
+    below three, and where all are equal), p (two-sided). Editions of VOC hold the pictures of those
+    before them: they count as one data set. Scores of different metrics are averaged as they are
+    where a unit has several.
     """
     of_ce = gains[gains["baseline"] == "ce"].copy()
     of_ce["pair"] = range(len(of_ce))
@@ -54,9 +58,9 @@ def _row(part: pd.DataFrame, paper: str, network: str, name: str) -> dict[str, o
 def _mean(values: pd.Series, paper: str, network: str, name: str) -> dict[str, object]:
     row = {"paper": paper, "part": network, "units": name, "n": len(values)}
     row["difference"] = float(values.mean())
-    enough = len(values) >= FEWEST
-    row |= t_interval(values.to_numpy(float) if enough else values.to_numpy(float)[:0])
-    row["p"] = float(scipy.stats.ttest_1samp(values, 0).pvalue) if enough else float("nan")
+    known = values.to_numpy(float) if len(values) >= FEWEST else np.empty(0)
+    row |= t_interval(known)
+    row["p"] = float(scipy.stats.ttest_1samp(known, 0).pvalue) if has_spread(known) else math.nan
     return row
 
 
