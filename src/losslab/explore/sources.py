@@ -82,14 +82,10 @@ class RunPictures:
         place = ids.index(image)
         prediction, uncertainty = self._stored(image) or self._predicted(place)
         split = self.run.data.test
-        extent = split.extents[place].tolist()
-        picture = cut(np.moveaxis(np.asarray(split.images[place]), -1, 0), extent)
-        return Sample(
-            np.ascontiguousarray(np.moveaxis(picture, 0, -1)),
-            np.ascontiguousarray(cut(np.asarray(split.labels[place]), extent)),
-            prediction,
-            uncertainty,
-        )
+        top, left, height, width = split.extents[place].tolist()
+        shown = slice(top, top + height), slice(left, left + width)
+        image, label = (np.array(layer[place][shown]) for layer in (split.images, split.labels))
+        return Sample(image, label, prediction, uncertainty)
 
     def _stored(self, image: str) -> tuple[np.ndarray, np.ndarray] | None:
         """From `probabilities/`; None where there is nothing of these weights and data."""

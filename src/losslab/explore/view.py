@@ -10,6 +10,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from losslab.analysis.disagreement import IMAGE_METRICS, ORDERS, different_share
+from losslab.analysis.scores import PAIR
 from losslab.errors import LosslabError
 from losslab.explore.choice import choose, finished_runs, pairs, settings
 from losslab.explore.comparison import Comparison
@@ -22,6 +23,8 @@ MOST_COLUMNS = 4
 class Explorer:
     """Widgets over the finished runs of a folder; `widget` is what a notebook displays.
 
+    It opens with the runs `chosen`, rows of `choose`, or else with the first setting.
+
     Every change goes one way: folder, setting, fold and seed, losses, order, picture; each step
     makes anew what comes after it. What goes wrong is written in place of the picture.
     """
@@ -31,6 +34,7 @@ class Explorer:
         folder: str | Path,
         run_ids: Iterable[str] | None = None,
         *,
+        chosen: pd.DataFrame | None = None,
         order: str = "score",
         metric: str = "iou",
         data_root: Path | None = None,
@@ -38,15 +42,18 @@ class Explorer:
         device: str = "auto",
     ):
         self._where: dict = {"data_root": data_root, "cache_root": cache_root, "device": device}
-        self._asked = None if run_ids is None else list(run_ids)
         self.runs = pd.DataFrame()
+        self._start = chosen
         self.comparison: Comparison | None = None
         self.images: list[str] = []
         self._quiet = False
         field = partial(widgets.Dropdown, layout=widgets.Layout(width="auto"))
         orders = [(text, name) for name, text in ORDERS.items()]
         metrics = [(text, name) for name, text in IMAGE_METRICS.items()]
-        self.folder = widgets.Text(str(folder), description="folder", continuous_update=False)
+        wide = widgets.Layout(width="420px")
+        self.folder = widgets.Text(
+            str(folder), description="folder", continuous_update=False, layout=wide
+        )
         self.setting = field(description="setting")
         self.seed = field(description="seed")
         self.losses = widgets.SelectMultiple(description="losses", rows=4)
@@ -79,7 +86,9 @@ class Explorer:
             control.observe(self._answer(answer), "value")
         self.back.on_click(lambda _: self.step(-1))
         self.on.on_click(lambda _: self.step(1))
-        self._answer(partial(self._open, run_ids=self._asked))(None)
+        asked = None if run_ids is None else list(run_ids)
+        self._answer(partial(self._open, run_ids=asked))(None)
+        self._start = None
 
     def step(self, places: int) -> None:
         """Go on by so many pictures, as far as there are any."""
@@ -131,20 +140,25 @@ class Explorer:
         self.comparison = None
         self.runs = finished_runs(self.folder.value, run_ids)
         names = settings(self.runs)
-        self._set(self.setting, names, names[0])
+        first = names[0] if self._start is None else self._start["setting"].iloc[0]
+        self._set(self.setting, names, first)
         self._fill_seeds()
 
     def _fill_seeds(self) -> None:
         found = pairs(self.runs, self.setting.value)
         folds = len({fold for fold, _ in found}) > 1
         texts = [f"fold {fold}, seed {seed}" if folds else str(seed) for fold, seed in found]
-        self._set(self.seed, list(zip(texts, found, strict=True)), found[0])
+        first = found[0]
+        if self._start is not None:
+            first = tuple(int(self._start[name].iloc[0]) for name in PAIR)
+        self._set(self.seed, list(zip(texts, found, strict=True)), first)
         self._fill_losses()
 
     def _fill_losses(self) -> None:
         names = self._chosen()["loss"].to_list()
         with self._changing():
-            kept = [name for name in self.losses.value if name in names]
+            wanted = self.losses.value if self._start is None else self._start["loss"]
+            kept = [name for name in wanted if name in names]
             self.losses.options = names
             self.losses.value = kept or names[:MOST_COLUMNS]
         self._compare()
@@ -155,7 +169,9 @@ class Explorer:
 
     def _compare(self) -> None:
         names = list(self.losses.value)
-        self.comparison = Comparison(self.folder.value, self._chosen(names), **self._where)
+        chosen = self._chosen(names) if names else self.runs.head(0)
+        self.comparison = None
+        self.comparison = Comparison(self.folder.value, chosen, **self._where)
         self._set(self.first, names, names[0])
         self._set(self.second, names, names[min(1, len(names) - 1)])
         self._sort()

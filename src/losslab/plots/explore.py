@@ -109,6 +109,8 @@ def plot_gaps(gaps: pd.DataFrame, axes: Axes, *, styles: tuple[LossStyle, LossSt
         axes.bar(places[part], values[part], width=0.9, color=style.colour, linewidth=0)
     axes.axhline(0, color="#444444", linewidth=0.6)
     axes.set_xlim(0.4, max(1, len(values)) + 0.6)
+    low, high = axes.get_ylim()
+    axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
     axes.set_xlabel("test pictures, sorted")
     axes.grid(axis="y")
     return axes
