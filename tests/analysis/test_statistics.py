@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from losslab.analysis import (
     hedges_gz,
@@ -18,7 +19,7 @@ from losslab.analysis import (
 )
 from losslab.analysis.effects import interquartile_mean, probability_of_improvement, share_interval
 from losslab.analysis.intervals import bootstrap_interval
-from losslab.analysis.p_values import sign_flip_p, smallest_wilcoxon_p, wilcoxon_p
+from losslab.analysis.p_values import holm, sign_flip_p, smallest_wilcoxon_p, wilcoxon_p
 from losslab.errors import StudyError
 from tests.analysis.by_hand import folds_of, scores_of
 from tests.analysis.synthetic import SETTINGS, synthetic_results
@@ -55,6 +56,13 @@ def test_holm_multiplies_the_smallest_p_by_the_number_of_losses() -> None:
     assert table["t_p_holm"].iloc[0] == pytest.approx(min(1, 3 * table["t_p"].iloc[0]))
     assert (table["t_p_holm"] >= table["t_p"]).all()
     assert table["t_p_holm"].is_monotonic_increasing
+
+
+def test_holm_is_that_of_statsmodels() -> None:
+    rng = np.random.default_rng(0)
+    for p in (rng.random(7), np.array([0.03, 0.01, 0.03, 0.5]), np.array([0.2]), np.array([])):
+        known = multipletests(p, method="holm")[1] if len(p) else []
+        np.testing.assert_allclose(holm(p), known)
 
 
 def test_one_pair_gives_a_difference_and_a_reason_but_no_interval() -> None:

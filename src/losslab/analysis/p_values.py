@@ -53,11 +53,20 @@ def with_holm(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
     A missing p takes no part in it.
     """
-    from statsmodels.stats.multitest import multipletests  # half a second, like scipy.stats
-
     for name in names:
         table[f"{name}_holm"] = math.nan
         known = table[name].dropna().astype(float)
-        if len(known):
-            table.loc[known.index, f"{name}_holm"] = multipletests(known, method="holm")[1]
+        table.loc[known.index, f"{name}_holm"] = holm(known.to_numpy())
     return table
+
+
+def holm(p: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
+    """Holm's (1979) corrected p of each: the i-th smallest of n times n + 1 - i, never falling.
+
+    As statsmodels' multipletests, which collects garbage at each call: 0.1 s beside torch.
+    """
+    order = np.argsort(p, kind="stable")
+    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(steps, 1.0)
+    return corrected
