@@ -8,54 +8,51 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from losslab.analysis.reproduction.layout import metric_name, short_loss
+from losslab.analysis.reproduction.layout import family, metric_name
 from losslab.analysis.reproduction.sentences import in_percent
 from losslab.analysis.reproduction.t_tests import METRICS
 from losslab.plots.style import COLUMN, PAGE, LossStyle, figure_style, loss_styles, new_figure
 
 _BLUE, _RED, _GREY = "#0072B2", "#D55E00", "#555555"
-MOST_NAMED = 8
-"""Losses that a legend names; the others are one entry."""
 
 
 def plot_published_measured(
-    rows: pd.DataFrame, axes: Axes, *, styles: Mapping[str, LossStyle] | None = None
+    rows: pd.DataFrame, axes: Axes, *, styles: Mapping[str, LossStyle], column: str = "measured"
 ) -> Axes:
-    """Measured against published scores, percent, on the line where both are equal.
+    """Measured scores, or their differences, against published ones, percent, by kind of loss.
 
-    `rows` is `in_percent` of the table. A bar is the standard deviation over runs, where there is
-    one.
+    `rows` is `in_percent` of the table with a column `kind`. A bar is the standard deviation over
+    runs, where there is one; the line is where both are equal.
     """
-    styles = styles or loss_styles(rows["loss"])
-    losses = list(dict.fromkeys(rows["loss"]))
-    named = losses if len(losses) <= MOST_NAMED else losses[: MOST_NAMED - 1]
-    for loss in losses:
-        part = rows[rows["loss"] == loss]
-        look = styles[loss]
-        label = short_loss(loss) if loss in named else "others"
-        spread = part["sd"].fillna(0).to_numpy(float)
+    for kind, part in rows.groupby("kind", sort=False):
+        look = styles[str(kind)]
         axes.errorbar(
-            part["published"], part["measured"], yerr=spread, fmt="none", ecolor=look.colour,
-            elinewidth=0.6,
+            part["published"], part[column], yerr=part["sd"].fillna(0), fmt="none",
+            ecolor=look.colour, elinewidth=0.6,
         )  # fmt: skip
-        face: dict[str, Any] = {"facecolors": "none", "edgecolors": look.colour, "s": 16}
-        if look.marker in "xX":
-            face = {"color": look.colour, "s": 14}
+        face: dict[str, Any] = {"facecolors": "none", "edgecolors": look.colour, "s": 15}
         axes.scatter(
-            part["published"], part["measured"], marker=look.marker, linewidths=0.8, label=label,
+            part["published"], part[column], marker=look.marker, linewidths=0.7, label=str(kind),
             **face,
         )  # fmt: skip
-    ends = rows[["published", "measured"]].to_numpy(float)
-    low, high = float(ends.min()), float(ends.max())
-    pad = max(1.0, 0.05 * (high - low))
-    axes.set_xlim(low - pad, high + pad)
-    axes.set_ylim(low - pad, high + pad)
-    axes.axline((low, low), slope=1, color=_GREY, linewidth=0.7, zorder=0)
+    low, high = _ends(rows["published"])
+    axes.set_xlim(low, high)
+    if column == "measured":
+        axes.axline((low, low), slope=1, color=_GREY, linewidth=0.7, zorder=0)
+        axes.set_ylabel("measured, %")
+    else:
+        axes.axhline(0, color=_GREY, linewidth=0.7, zorder=0)
+        axes.set_ylabel("measured − published, points")
     axes.set_xlabel("published, %")
-    axes.set_ylabel("measured, %")
-    axes.set_aspect("equal")
     axes.grid(True)
     return axes
+
+
+def _ends(values: pd.Series) -> tuple[float, float]:
+    """The range of the values and a little beyond."""
+    low, high = float(values.min()), float(values.max())
+    pad = max(1.0, 0.05 * (high - low))
+    return low - pad, high + pad
 
 
 def plot_setting_pairs(pairs: pd.DataFrame, axes: Axes, *, scale: float, label: str) -> Axes:
@@ -96,19 +93,21 @@ def plot_sparsity(rows: pd.DataFrame, axes: Axes) -> Axes:
     return axes
 
 
-def published_measured_figure(table: pd.DataFrame, styles: Mapping[str, LossStyle]) -> Figure:
-    """`plot_published_measured` at column width, the losses named above."""
+def published_measured_figure(table: pd.DataFrame) -> Figure:
+    """Measured against published scores, and their differences, side by side."""
     rows = in_percent(table)
+    rows = rows.assign(kind=[family(loss) for loss in rows["loss"]])
+    kinds = dict(zip(rows["loss"], rows["kind"], strict=True))
+    # The basic losses keep the style that they have in all figures.
+    names = {kind: loss if loss in ("ce", "iou") else kind for loss, kind in kinds.items()}
+    by_name = loss_styles(names.values())
+    styles = {kind: by_name[name] for kind, name in names.items()}
     with figure_style():
-        figure, [[axes]] = new_figure(width=COLUMN, height=3.4)
-        plot_published_measured(rows, axes, styles=styles)
-        handles, names = axes.get_legend_handles_labels()
-        once = dict(zip(names, handles, strict=True))
-        lines = -(-len(once) // 2)
-        figure.legend(
-            once.values(), once.keys(), loc="outside upper center", ncols=2, handletextpad=0.1
-        )
-        figure.set_figheight(3.1 + 0.15 * lines)
+        figure, [grid] = new_figure(1, 2, width=PAGE, height=3.1)
+        for axes, column in zip(grid, ("measured", "difference"), strict=True):
+            plot_published_measured(rows, axes, styles=styles, column=column)
+        handles, labels = grid[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=6, handletextpad=0.1)
     return figure
 
 

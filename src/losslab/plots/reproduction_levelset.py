@@ -31,7 +31,6 @@ def plot_heavisides(epsilons: Mapping[Heaviside, float], axes: Axes) -> Axes:
         axes.plot(p, values, color=colour, linestyle=line, label=label)
     axes.set_xlabel("probability p")
     axes.set_ylabel("H(p − 1/2)")
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=1)
     return axes
 
 
@@ -92,7 +91,10 @@ def plot_sweep(sweep: pd.DataFrame, axes: Axes) -> Axes:
             mean.index, 100 * mean, yerr=np.array(spread), color=colours[number % 6],
             marker=_MARKERS[number % 6], linewidth=1, elinewidth=0.7, label=f"ε = {epsilon:g}",
         )  # fmt: skip
+    weights = sorted(set(sweep["weight"]) - {0})
     axes.set_xscale("log")
+    axes.minorticks_off()
+    axes.set_xticks(weights, [f"{weight:g}" for weight in weights], fontsize=6.5)
     axes.set_xlabel("weight λ of the level set loss")
     axes.set_ylabel("test mIoU, %")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, columnspacing=0.8)
@@ -131,6 +133,8 @@ def heavisides_figure(
             grid[1].plot(mean.index, mean, color=colour, linestyle=line, label=title)
         grid[1].set_xlabel("epoch")
         grid[1].set_ylabel("validation mIoU, %")
+        handles, names = grid[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside upper center", ncols=3, handlelength=2.6)
     return figure
 
 

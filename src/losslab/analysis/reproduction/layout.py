@@ -53,8 +53,8 @@ LAYOUTS: dict[tuple[str, str], Layout] = {
 """Rows and columns of each printed table; where it is wider than a page it is turned round."""
 
 
-def printed_tables(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The parts of `reproduction_table` for people: (name, rows and columns as printed).
+def printed_tables(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """The parts of `reproduction_table` for people: name, its rows, and these as printed.
 
     Each cell is "published | measured | difference" with the digits of print; "–" stands where
     there is none. Differences that Gul prints in brackets are a part of their own. Every cell of
@@ -63,12 +63,14 @@ def printed_tables(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     parts = []
     for number, rows in table.groupby("table", sort=False):
         bracket = rows["metric"].str.endswith("_difference")
-        if bracket.any():
-            parts.append((f"Table {number}", _wide(rows[~bracket])))
-            parts.append((f"Table {number}, in brackets", _wide(rows[bracket])))
-        else:
-            parts.append((f"Table {number}", _wide(rows)))
+        names = ((f"Table {number}", ~bracket), (f"Table {number}, in brackets", bracket))
+        parts += [(name, rows[own], _wide(rows[own])) for name, own in names if own.any()]
     return parts
+
+
+def file_name(name: str) -> str:
+    """The file of such a part: "table_4.1", "table_4.1_brackets"."""
+    return name.lower().replace(", in ", "_").replace(" ", "_")
 
 
 def _wide(rows: pd.DataFrame) -> pd.DataFrame:
@@ -150,7 +152,13 @@ def short_loss(loss: str) -> str:
     name = loss_name(loss)
     for old, new in ((", reduction='l1'", ""), ("(reduction='l1')", ""), ("0.0004*", "")):
         name = name.replace(old, new)
-    return name.replace("iou(per='image', reduction='sum')", "IoU loss")
+    return "IoU loss" if name in ("iou", "iou(per='image', reduction='sum')") else name
+
+
+def family(loss: str) -> str:
+    """The kind of loss, whatever its weights and options: "SEMEDA", "Sobel", "level set loss"."""
+    known = {"semeda": "SEMEDA", "SEMEDA": "SEMEDA", "sobel": "Sobel", "levelset": "level set loss"}
+    return next((name for word, name in known.items() if word in loss), short_loss(loss))
 
 
 def _method(row: dict) -> str:

@@ -34,7 +34,9 @@ def read_reproduction(table: pd.DataFrame) -> str:
             f"{_signed(high)}; the largest is {_signed(points.iloc[largest])} "
             f"({_place(scores.iloc[largest])})."
         )
-    return " ".join([*parts, _against_noise(table)])
+    else:
+        parts.append("None of these is a score: no run has a setting of the paper's own.")
+    return " ".join([*parts, _against_noise(table) if len(scores) else ""]).strip()
 
 
 def in_percent(table: pd.DataFrame) -> pd.DataFrame:
