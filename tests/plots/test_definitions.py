@@ -2,13 +2,16 @@
 
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from losslab.analysis.rankings import Rankings, rank_all
 from losslab.analysis.regions import trimap_table
 from losslab.metrics.trimap import TRIMAP_WIDTHS
 from losslab.plots import loss_styles, png_bytes
 from losslab.plots.definitions import plot_rankings, rankings_figure, trimap_figure
-from losslab.plots.style import COLUMN, new_figure
+from losslab.plots.style import COLUMN, PAGE, figure_style, new_figure
 from tests.analysis.counted import results_of
 from tests.analysis.test_rankings import runs_of
 from tests.analysis.test_regions import counts
@@ -74,6 +77,48 @@ def test_the_matrix_fits_a_column(found: Rankings) -> None:
     assert png_bytes(figure).startswith(b"\x89PNG")
     (axes,) = figure.axes
     assert axes.get_position().width > 0
+
+
+LONG = "ce + 4e-4*levelset(epsilon=0.05)"
+
+
+def cut_texts(figure: Figure) -> list[str]:
+    """The texts that do not lie within the figure."""
+    with figure_style():
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        boxes = [
+            (text.get_text(), text.get_window_extent(canvas.get_renderer()))
+            for text in figure.findobj(Text)
+            if text.get_text() and text.get_visible()
+        ]
+    width, height = figure.bbox.width, figure.bbox.height
+    within = [b.x0 >= 0 and b.y0 >= 0 and b.x1 <= width and b.y1 <= height for _, b in boxes]
+    assert len(boxes) > 20
+    return [text for (text, _), inside in zip(boxes, within, strict=True) if not inside]
+
+
+def test_long_names_and_many_losses_take_a_page_and_nothing_is_cut(regions: pd.DataFrame) -> None:
+    named = [regions.assign(loss=regions["loss"] + end) for end in ("", "_focal", f" + {LONG}")]
+    many = pd.concat([part.assign(run_id=part["loss"]) for part in named])
+    other = many.assign(encoder="a-name-that-no-line-of-a-title-can-hold-by-itself")
+    for results, width in ((regions, COLUMN), (many, PAGE), (pd.concat([many, other]), PAGE)):
+        found, table = rank_all(results), trimap_table(results)
+        for figure in (
+            rankings_figure(found.ranked, found.agreed),
+            trimap_figure(table, styles=loss_styles(table["loss"])),
+        ):
+            assert figure.get_figwidth() == pytest.approx(width)
+            assert cut_texts(figure) == []
+
+
+def test_a_line_parts_whole_pictures_from_distances(regions: pd.DataFrame) -> None:
+    found = rank_all(regions)
+    _, ((axes,),) = new_figure()
+    plot_rankings(found.ranked, found.agreed, axes)
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    first = next(place for place, name in enumerate(rows) if "within" in name)
+    assert [line.get_ydata()[0] for line in axes.get_lines()] == [0.5, first - 0.5]
 
 
 def test_the_trimap_figure_has_both_regions_on_the_same_widths(regions: pd.DataFrame) -> None:

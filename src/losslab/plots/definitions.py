@@ -1,5 +1,6 @@
 """Figures of what a definition decides: ranks under each one, IoU near edges and away from them."""
 
+import math
 from collections.abc import Mapping
 from textwrap import fill
 
@@ -46,7 +47,7 @@ def plot_rankings(ranked: pd.DataFrame, agreed: pd.DataFrame, axes: Axes) -> Axe
         flips = "derived" if row["derived"] else f"{row['flips']:g}" if row["flips"] else ""
         flips += "*" if row["clear"] else ""
         _beside(axes, number, tau, flips)
-    axes.set_xticks(range(len(losses)), [fill(loss, 14) for loss in losses], rotation=90)
+    axes.set_xticks(range(len(losses)), [_broken(loss) for loss in losses], rotation=90)
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows], fontsize=_SMALL)
     axes.get_yticklabels()[0].set_fontweight("bold")
     axes.axhline(0.5, color="black", linewidth=0.8)
@@ -65,6 +66,21 @@ def _beside(axes: Axes, row: float | int, tau: str, flips: str) -> None:
         axes.annotate(text, (1, row), (points, 0), fontsize=_SMALL, va="center", **where)
 
 
+def _broken(loss: str) -> str:
+    """A long loss expression on two lines."""
+    width = max(14, math.ceil(len(loss) / 2) + 2)
+    return fill(loss, width, break_long_words=False, break_on_hyphens=False)
+
+
+_MANY = 8  # losses for which a column is too narrow
+_CHARACTER = 0.062  # inches: of the larger type
+
+
+def _is_wide(losses: pd.Series) -> bool:
+    """Whether these losses need a page's width: they are many or have long names."""
+    return losses.nunique() > _MANY or bool((losses.str.len() > 14).any())
+
+
 def rankings_figure(ranked: pd.DataFrame, agreed: pd.DataFrame) -> Figure:
     """Ranks under all definitions: see `plot_rankings`."""
     places = agreed.groupby("setting", sort=False)
@@ -75,8 +91,15 @@ def rankings_figure(ranked: pd.DataFrame, agreed: pd.DataFrame) -> Figure:
 
     groups = ranked.groupby("setting", sort=False)
     most = max((len(_rows(part, parts[str(name)])) for name, part in groups), default=0)
-    figure = panels(ranked, draw, height=1.0 + 0.14 * most)
+    heads = max(len(line) for loss in ranked["loss"] for line in _broken(loss).splitlines())
+    figure = panels(ranked, draw, height=0.6 + _CHARACTER * heads + 0.14 * most)
+    if _is_wide(ranked["loss"]):
+        figure.set_figwidth(PAGE)
     with figure_style():
+        for axes in figure.axes:  # the names of rows need the room at the left
+            title = axes.get_title(loc="left")
+            axes.set_title("", loc="left")
+            axes.set_title(title, loc="right", multialignment="left")
         figure.supxlabel(_LEGEND, fontsize=_SMALL)
         figure.set_figheight(figure.get_figheight() + 0.35)
     return figure
@@ -120,7 +143,7 @@ def trimap_figure(table: pd.DataFrame, *, styles: Mapping[str, LossStyle]) -> Fi
     """IoU within the trimap and beyond it, a row of two panels per setting: see `plot_trimap`."""
     groups = list(table.groupby("setting", sort=False))
     level = LEVEL_NAMES[table["level"].iloc[0]]
-    width = COLUMN if len(groups) == 1 else PAGE
+    width = PAGE if len(groups) > 1 or _is_wide(table["loss"]) else COLUMN
     with figure_style():
         figure, grid = new_figure(len(groups), 2, width=width, height=2.1 * len(groups) + 0.45)
         for line, (setting, rows) in zip(grid, groups, strict=True):
@@ -133,8 +156,11 @@ def trimap_figure(table: pd.DataFrame, *, styles: Mapping[str, LossStyle]) -> Fi
                 line[0].set_title(f"{fill(str(setting), 44)}\nwithin w px of edges", loc="left")
         figure.supxlabel("w, pixels", fontsize=8)
         handles, names = grid[0][0].get_legend_handles_labels()
-        columns = 3 if width < PAGE else 6
+        fit = int(width / (_CHARACTER * max(map(len, names)) + 0.6))
+        columns = max(1, min(len(names), fit))
         figure.legend(handles, names, loc="outside upper center", ncols=columns, handlelength=2.6)
+        lines = math.ceil(len(names) / columns)
+        figure.set_figheight(figure.get_figheight() + 0.16 * max(0, lines - 2))
     return figure
 
 
