@@ -1,9 +1,16 @@
 """Shares of epochs at which a loss is ahead."""
 
+import numpy as np
 import pandas as pd
 import pytest
+import scipy
 
-from losslab.analysis.superiority import read_superiority, show_superiority, superiority
+from losslab.analysis.superiority import (
+    read_superiority,
+    show_superiority,
+    superiority,
+    superiority_means,
+)
 from losslab.errors import StudyError
 from tests.analysis.synthetic import SETTINGS, run_columns
 
@@ -46,6 +53,65 @@ def test_each_seed_is_compared_by_itself_and_shares_add_up_to_1() -> None:
     shown = show_superiority(table)
     assert shown["best at, % of epochs"].tolist() == ["50.0 ± 70.7"] * 2
     assert shown["runs"].tolist() == [2, 2]
+    text = read_superiority(
+        superiority(histories(ce=[[0.1, 0.2], [0.9, 0.1]], iou=[[0.3, 0.4], [0.5, 0.6]]))
+    )
+    assert text.startswith("`iou` is best at 75 % of the epochs (95 % interval 1 to 100; 2 s")
+
+
+def shares_of(values: np.ndarray, fold: bool = False) -> pd.DataFrame:
+    """A setting for each row of `values`, whose columns are seeds (or folds) of one loss."""
+    rows, runs = values.shape
+    table = pd.DataFrame({"setting": np.repeat(np.arange(rows), runs), "share": values.ravel()})
+    table = table.assign(loss="ce", losses=6, epochs=60, seed=0, fold=0)
+    return table.assign(**{"fold" if fold else "seed": np.tile(np.arange(runs), rows)})
+
+
+def test_the_interval_of_shares_of_0_and_1_is_wilsons() -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
+    row = superiority_means(shares_of(np.array([[0.0, 1, 1, 0, 0, 1, 1, 1]]))).iloc[0]
+    assert row["share"] == pytest.approx(5 / 8)
+    # Of n zeros and ones the variance is n / (n - 1) times m (1 - m): 7 effective runs.
+    alpha = 2 * scipy.stats.norm.sf(scipy.stats.t.ppf(0.975, 7))
+    ends = proportion_confint(5 / 8 * 7, 7, alpha=alpha, method="wilson")
+    assert (row["low"], row["high"]) == pytest.approx(ends)
+
+
+def test_the_interval_of_a_share_lies_within_0_and_1_where_t_leaves_it() -> None:
+    values = np.array([0.02, 0.0, 0.3])
+    assert values.mean() - 4.30 * values.std(ddof=1) / np.sqrt(3) < 0
+    row = superiority_means(shares_of(values[None])).iloc[0]
+    assert 0 < row["low"] < values.mean() < row["high"] < 1
+
+
+def test_the_interval_of_a_share_holds_what_it_states() -> None:
+    rng, count, runs, losses, epochs = np.random.default_rng(3), 900, 5, 6, 60
+    curves = 0.003 * rng.normal(size=(count * runs, losses, 1))  # a seed moves a run less than
+    curves[:, 0] += 0.004
+    curves = curves + 0.008 * rng.normal(size=(count * runs, losses, epochs))  # an epoch does
+    shares = (curves.argmax(1) == 0).mean(1).reshape(count, runs)
+    means = superiority_means(shares_of(shares))
+    truth = shares.mean()
+    assert 0.2 < truth < 0.4
+    held = ((means["low"] <= truth) & (truth <= means["high"])).mean()
+    assert 0.94 - 0.025 < held < 0.96 + 0.025  # 0.025: three standard errors of the simulation
+
+
+def test_folds_count_once_each_and_widen_the_interval() -> None:
+    values = np.array([[0.2, 0.3, 0.25, 0.4, 0.35]])
+    apart = superiority_means(shares_of(values)).iloc[0]
+    folds = shares_of(values, fold=True)
+    twice = pd.concat([folds, folds.assign(seed=1)])
+    shared = superiority_means(twice, ratios={"0": 0.5}).iloc[0]
+    assert shared["share"] == pytest.approx(apart["share"])
+    assert shared["high"] - shared["low"] > 1.5 * (apart["high"] - apart["low"])
+    assert superiority_means(folds).iloc[0]["low"] < apart["low"]
+
+
+def test_equal_shares_have_no_interval() -> None:
+    means = superiority_means(shares_of(np.array([[0.5, 0.5], [0.0, 0.0]])))
+    assert means[["low", "high"]].isna().all(axis=None)
 
 
 def test_epochs_and_seeds_that_not_all_losses_have_are_left_out() -> None:

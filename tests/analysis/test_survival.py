@@ -317,7 +317,14 @@ def test_too_few_runs_to_tell_anything_are_named() -> None:
     table = runs_of(ce=[9, 10, 11], iou=[2, 3, 4], dice=[2, 3, 5])
     text = read_survival(restricted_means(table), log_rank(table, "ce"))
     assert "no loss can be told from `ce`" in text
-    assert "p cannot fall below 0.1, or 0.2 once corrected for 2 losses" in text
+    assert "p cannot fall below 0.1, or 0.2 once corrected for 2 comparisons" in text
+
+
+def test_the_least_p_is_corrected_for_the_losses_of_all_settings() -> None:
+    one = runs_of(ce=[9, 9, 10, 10, 11], iou=[2, 2, 3, 3, 4])
+    table = pd.concat([one.assign(setting=name) for name in "abcdefg"])
+    text = read_survival(restricted_means(table), log_rank(table, "ce"))
+    assert text.count("p cannot fall below 0.0079, or 0.056 once corrected for 7 comparison") == 7
 
 
 def test_what_is_not_tested_is_named_with_its_reason() -> None:

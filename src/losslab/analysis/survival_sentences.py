@@ -39,10 +39,10 @@ def read_survival(
     `goal` names the threshold, such as "95 % of `ce`'s best validation IoU".
     """
     found = []
-    grouped = "setting" in means
+    grouped, tested = "setting" in means, int(tests["p"].notna().sum())
     for names, part in means.groupby("setting", sort=False) if grouped else [("", means)]:
         mine = tests[tests["setting"] == names] if grouped else tests
-        found.append(_differences(part, mine, goal))
+        found.append(_differences(part, mine, goal, tested))
     return by_setting(means, found)
 
 
@@ -73,9 +73,10 @@ def by_setting(table: pd.DataFrame, found: list[str]) -> str:
     return "\n".join(f"- **{setting}**: {text}." for setting, text in pairs)
 
 
-def _differences(means: pd.DataFrame, tests: pd.DataFrame, goal: str) -> str:
+def _differences(means: pd.DataFrame, tests: pd.DataFrame, goal: str, tested: int) -> str:
     if tests.empty:
         return "no other loss ran beside the baseline"
+    tests = tests.merge(means[["loss", "mean"]], on="loss").sort_values("mean", kind="stable")
     baseline = tests["baseline"].iloc[0]
     by_loss = means.set_index("loss")["mean"].to_dict()
     against = f"`{baseline}` ({by_loss.get(baseline, math.nan):.1f} epochs on average)"
@@ -92,7 +93,7 @@ def _differences(means: pd.DataFrame, tests: pd.DataFrame, goal: str) -> str:
         named = [f"`{loss}`" for loss in tests["loss"][unclear]]
         texts.append(f"{_and(named)} cannot be told from it")
     if not texts and known.any():
-        texts.append(f"on the way to {goal} no loss can be told from {against}{_bound(tests)}")
+        texts.append(f"on the way to {goal} no loss can be told from {against}{_bound(tests, tested)}")
     for reason, rows in tests[~known].groupby("reason", sort=False):
         named = [f"`{loss}`" for loss in rows["loss"]]
         verb = "is" if len(named) == 1 else "are"
@@ -100,13 +101,13 @@ def _differences(means: pd.DataFrame, tests: pd.DataFrame, goal: str) -> str:
     return "; ".join([*texts, *_early(means)])
 
 
-def _bound(tests: pd.DataFrame) -> str:
+def _bound(tests: pd.DataFrame, tested: int) -> str:
     """What p cannot fall below, where that is above the level at which anything is claimed."""
-    least, count = float(tests["p_min"].min()), int(tests["p"].notna().sum())
-    if count * least <= ALPHA:
+    least = float(tests["p_min"].min())
+    if tested * least <= ALPHA:
         return ""
-    corrected = f", or {min(1.0, count * least):.2g} once corrected for {count} losses"
-    return f": with so few runs p cannot fall below {least:.2g}{corrected if count > 1 else ''}"
+    corrected = f", or {min(1.0, tested * least):.2g} once corrected for {tested} comparisons"
+    return f": with so few runs p cannot fall below {least:.2g}{corrected if tested > 1 else ''}"
 
 
 def _early(means: pd.DataFrame) -> list[str]:
