@@ -103,7 +103,11 @@ def test_nested_resampling_draws_images_anew_for_each_seed() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "reason"),
-    [((1, 9), "1 seed: at least 3"), ((2, 9), "2 seeds: at least 3"), ((3, 1), "1 image in all")],
+    [
+        ((1, 9), "1 seed, where at least 3"),
+        ((2, 9), "2 seeds, where at least 3"),
+        ((3, 1), "1 image in all"),
+    ],
 )
 def test_too_few_seeds_or_images_have_a_reason(shape: tuple[int, int], reason: str) -> None:
     row = hierarchical_comparison(results_of(GAINS[: shape[0], : shape[1]]), "ce").iloc[0]
@@ -169,7 +173,7 @@ def test_one_setting_is_not_compared_over_settings() -> None:
 def test_two_settings_of_one_test_set_are_too_few() -> None:
     results = settings_results({"a@camvid": 0.01, "b@camvid": 0.03})
     row = hierarchical_over_settings(results, "ce", sets_of(results)).iloc[0]
-    assert row["reason"].startswith("2 settings: at least 3")
+    assert row["reason"].startswith("2 settings, where at least 3")
 
 
 def test_the_same_difference_has_an_interval_over_each_unit() -> None:

@@ -210,7 +210,7 @@ def test_one_setting_of_a_test_set_is_as_good_as_its_mean(models: int) -> None:
 def test_two_test_sets_are_too_few_and_one_is_crossed() -> None:
     results, _ = settings_of_sets(2, 3)
     row = mixed_over_settings(results, "ce", sets_of(results)).iloc[0]
-    assert row["reason"].startswith("2 test sets: 3 at least")
+    assert row["reason"].startswith("2 test sets, where at least 3")
     one = results[results["dataset"] == "set0"]
     row = mixed_over_settings(one, "ce", sets_of(one)).iloc[0]
     assert row["over"] == "settings and images"

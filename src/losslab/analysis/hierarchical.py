@@ -128,8 +128,8 @@ def _over_both(
 def too_few(runs: int, images: int, noun: str) -> str:
     """Why a table of so many runs ("seed" or "setting") by images has no interval over both."""
     if runs < FEWEST:
-        return f"{runs} {noun}{'' if runs == 1 else 's'}: at least {FEWEST} are needed"
-    return f"{images} image{'' if images == 1 else 's'} in all runs: at least 2 are needed"
+        return f"{runs} {noun}{'' if runs == 1 else 's'}, where at least {FEWEST} are needed"
+    return f"{images} image{'' if images == 1 else 's'} in all runs, where at least 2 are needed"
 
 
 def _over_folds(part: pd.DataFrame, ratio: float | None) -> dict[str, object]:

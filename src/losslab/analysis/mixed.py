@@ -117,7 +117,7 @@ def _fit_crossed(table: pd.DataFrame, seed: int) -> dict[str, object]:
 def _fit_sets(tables: list[pd.DataFrame], seed: int) -> dict[str, object]:
     """Tables of several test sets, settings by images: a group each, with a random effect."""
     if len(tables) < FEWEST:
-        return {"reason": f"{len(tables)} test sets: {FEWEST} at least to tell their spread"}
+        return {"reason": f"{len(tables)} test sets, where at least {FEWEST} are needed"}
     bundled = [_bundled(table.to_numpy(float), seed) for table in tables]
     try:
         model = fit_components(bundled, between=True)
