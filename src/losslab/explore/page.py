@@ -39,11 +39,10 @@ def page(samples: Mapping[str, Sample], index: SampleIndex, pair: Sequence[str],
 
     Pictures are `width` CSS pixels wide, their pixels square. Entropies share one scale.
     """
-    first = next(iter(samples.values()))
-    one, other = (samples[name] for name in pair)
+    one, other = (_thinned(samples[name]) for name in pair)
     left = [
-        _cell(first.image, "image", width),
-        _cell(overlay(first.image, first.label, index.colours), "label", width),
+        _cell(one.image, "image", width),
+        _cell(overlay(one.image, one.label, index.colours), "label", width),
         _cell(disagreement_picture(one, other), f"{pair[0]} and {pair[1]} apart", width),
     ]
     columns = [_column(loss, sample, index, width) for loss, sample in samples.items()]
@@ -56,15 +55,22 @@ def page(samples: Mapping[str, Sample], index: SampleIndex, pair: Sequence[str],
 def _column(loss: str, sample: Sample, index: SampleIndex, width: int) -> list[str]:
     """The three cells of one loss."""
     wrong = 100 * sample.wrong.sum() / max(1, sample.annotated.sum())
-    mean = sample.entropy.mean()
-    shown = overlay(sample.image, sample.prediction, index.colours)
+    mean, small = sample.entropy.mean(), _thinned(sample)
+    shown = overlay(small.image, small.prediction, index.colours)
+    certain = entropy_picture(small.entropy)
     return [
         _cell(shown, f"{loss}: prediction", width, "prediction"),
-        _cell(error_picture(sample), f"{loss}: errors", width, f"errors: {wrong:.1f} %"),
-        _cell(
-            entropy_picture(sample.entropy), f"{loss}: entropy", width, f"entropy: mean {mean:.2f}"
-        ),
+        _cell(error_picture(small), f"{loss}: errors", width, f"errors: {wrong:.1f} %"),
+        _cell(certain, f"{loss}: entropy", width, f"entropy: mean {mean:.2f}"),
     ]
+
+
+def _thinned(sample: Sample) -> Sample:
+    """The sample with every second or third pixel, so that no side is longer than `LARGEST`."""
+    step = -(-max(sample.label.shape) // LARGEST)
+    fewer = slice(step // 2, None, step), slice(step // 2, None, step)
+    layers = (sample.image, sample.label, sample.prediction, sample.entropy)
+    return sample if step == 1 else Sample(*(layer[fewer] for layer in layers))
 
 
 def entropy_picture(entropy: Float[ndarray, "h w"]) -> UInt8[ndarray, "h w 3"]:
@@ -80,10 +86,8 @@ def _cell(picture: UInt8[ndarray, "h w 3"], alt: str, width: int, caption: str =
 
 
 def _png(picture: UInt8[ndarray, "h w 3"]) -> bytes:
-    step = -(-max(picture.shape[:2]) // LARGEST)
     buffer = io.BytesIO()
-    thinned = np.ascontiguousarray(picture[step // 2 :: step, step // 2 :: step])
-    Image.fromarray(thinned).save(buffer, format="png", compress_level=1)
+    Image.fromarray(picture).save(buffer, format="png", compress_level=1)
     return buffer.getvalue()
 
 
@@ -91,7 +95,7 @@ def _keys(samples: Mapping[str, Sample], index: SampleIndex, pair: Sequence[str]
     """What the colours mean: of the classes in sight, of errors, of disagreement, of entropy."""
     classes = [(index.colours[c], index.class_names[c]) for c in shown_classes(samples)]
     errors = [(WRONG, "wrong"), ((200, 200, 200), "right"), (VOID, "not annotated")]
-    apart = disagreement_key(*(samples[name] for name in pair), *pair)
+    apart = disagreement_key(samples[pair[0]], samples[pair[1]], pair[0], pair[1])
     stops = ", ".join(_css(255 * np.array(_COLOURS(x)[:3])) for x in np.linspace(0, 1, 9))
     bar = f"display:inline-block;width:120px;height:10px;background:linear-gradient(90deg,{stops})"
     rows = [

@@ -84,8 +84,8 @@ class RunPictures:
         split = self.run.data.test
         top, left, height, width = split.extents[place].tolist()
         shown = slice(top, top + height), slice(left, left + width)
-        image, label = (np.array(layer[place][shown]) for layer in (split.images, split.labels))
-        return Sample(image, label, prediction, uncertainty)
+        picture, label = np.array(split.images[place][shown]), np.array(split.labels[place][shown])
+        return Sample(picture, label, prediction, uncertainty)
 
     def _stored(self, image: str) -> tuple[np.ndarray, np.ndarray] | None:
         """From `probabilities/`; None where there is nothing of these weights and data."""

@@ -128,13 +128,13 @@ class Explorer:
         finally:
             self._quiet = before
 
-    def _set(self, control: widgets.Widget, options: Sequence, value: object) -> None:
+    def _set(self, control: widgets.Dropdown, options: Sequence, value: object) -> None:
         """Give a control other choices; its value stays where it is one of them."""
         with self._changing():
             values = [one[1] if isinstance(one, tuple) else one for one in options]
-            keep = control.value if control.value in values else value  # type: ignore[attr-defined]
-            control.options = options  # type: ignore[attr-defined]
-            control.value = keep  # type: ignore[attr-defined]
+            keep = control.value if control.value in values else value
+            control.options = options
+            control.value = keep
 
     def _open(self, run_ids: Sequence[str] | None = None) -> None:
         self.comparison = None
@@ -145,7 +145,7 @@ class Explorer:
         self._fill_seeds()
 
     def _fill_seeds(self) -> None:
-        found = pairs(self.runs, self.setting.value)
+        found = pairs(self.runs, str(self.setting.value))
         folds = len({fold for fold, _ in found}) > 1
         texts = [f"fold {fold}, seed {seed}" if folds else str(seed) for fold, seed in found]
         first = found[0]
@@ -164,8 +164,13 @@ class Explorer:
         self._compare()
 
     def _chosen(self, losses: Sequence[str] = ()) -> pd.DataFrame:
-        fold, seed = self.seed.value
-        return choose(self.runs, self.setting.value, fold=fold, seed=seed, losses=losses)
+        fold, seed = self.seed.value  # type: ignore[misc]  a pair once the choices are there
+        return choose(self.runs, str(self.setting.value), fold=fold, seed=seed, losses=losses)
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The two losses that are compared."""
+        return str(self.first.value), str(self.second.value)
 
     def _compare(self) -> None:
         names = list(self.losses.value)
@@ -179,9 +184,8 @@ class Explorer:
     def _sort(self) -> None:
         if self.comparison is None:
             return
-        pair = self.first.value, self.second.value
-        asked = {"metric": self.metric.value, "tell": self._tell}
-        self.images = self.comparison.ordered(self.order.value, *pair, **asked)
+        asked: dict = {"metric": self.metric.value, "tell": self._tell}
+        self.images = self.comparison.ordered(str(self.order.value), *self.pair, **asked)
         self.progress.layout.display = "none"
         with self._changing():
             self.place.max = len(self.images)
@@ -197,24 +201,25 @@ class Explorer:
         if self.comparison is None:  # the folder holds no runs
             return
         here = self.place.value - 1
-        image, pair = self.images[here], (self.first.value, self.second.value)
+        image = self.images[here]
         samples = self.comparison.samples(image)
-        self.page.value = page(samples, self.comparison.index, pair, self.size.value)
-        self.words.value = self._read(image, different_share(*(samples[name] for name in pair)))
+        self.page.value = page(samples, self.comparison.index, self.pair, self.size.value)
+        apart = different_share(*(samples[name] for name in self.pair))
+        self.words.value = self._read(self.comparison, image, apart)
         self.comparison.look_ahead(
             [*self.images[here + 1 : here + 3], *self.images[here - 1 : here]]
         )
 
-    def _read(self, image: str, different: float) -> str:
+    def _read(self, comparison: Comparison, image: str, different: float) -> str:
         """What the two losses score on this picture, and how much they differ."""
-        assert self.comparison is not None
-        first, second, metric = self.first.value, self.second.value, self.metric.value
-        gaps = self.comparison.gaps(first, second, metric).set_index("image")
-        scores = [100 * float(gaps.loc[image, name]) for name in ("first", "second")]
+        (first, second), metric = self.pair, str(self.metric.value)
+        gaps = comparison.gaps(first, second, metric)
+        values = gaps.loc[gaps["image"] == image, ["first", "second"]].to_numpy(float)[0]
+        scores = [100 * float(value) for value in values]
         texts = ["no score" if score != score else f"{score:.1f} %" for score in scores]
         text = f"<b>{escape(image)}</b>, {self.place.value} of {len(self.images)}. "
         text += (
             f"{IMAGE_METRICS[metric]}: {escape(first)} {texts[0]}, {escape(second)} {texts[1]}. "
         )
         text += f"They predict {100 * different:.1f} % of its pixels differently."
-        return f"{text}<br>{escape(self.comparison.limits)}" if self.comparison.limits else text
+        return f"{text}<br>{escape(comparison.limits)}" if comparison.limits else text
