@@ -173,7 +173,7 @@ def test_units_are_read_by_their_widths() -> None:
 
 
 def test_over_both_may_be_shorter_than_over_seeds_and_that_is_explained() -> None:
-    results = results_of(gains_of((3, 100), seeds=0.01, images=0.06, rest=0.02))
+    results = results_of(gains_of((3, 100), seeds=0.03, images=0.1, rest=0.02))
     both = analysis.hierarchical_comparison(results, "ce")
     units = intervals_by_unit(results, analysis.image_comparison(results, "ce"), both)
     widths = (units["high"] - units["low"]).to_list()
