@@ -101,7 +101,7 @@ def cut_texts(figure: Figure) -> list[str]:
 def test_long_names_and_many_losses_take_a_page_and_nothing_is_cut(regions: pd.DataFrame) -> None:
     named = [regions.assign(loss=regions["loss"] + end) for end in ("", "_focal", f" + {LONG}")]
     many = pd.concat([part.assign(run_id=part["loss"]) for part in named])
-    other = many.assign(encoder="a-name-that-no-line-of-a-title-can-hold-by-itself")
+    other = many.assign(encoder="with_decoder_channels_256_128_64_32_16_at_depth_5")
     for results, width in ((regions, COLUMN), (many, PAGE), (pd.concat([many, other]), PAGE)):
         found, table = rank_all(results), trimap_table(results)
         for figure in (
