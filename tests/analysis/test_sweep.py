@@ -5,7 +5,7 @@ import pytest
 
 from losslab.analysis import epochs_to_reach
 from losslab.analysis.survival import restricted_means
-from losslab.analysis.survival_sentences import read_sweep
+from losslab.analysis.survival_sentences import read_sweep, show_sweep
 from losslab.analysis.sweep import SHARES, sweep
 from losslab.errors import StudyError
 from tests.analysis.synthetic import SETTINGS, run_columns, synthetic_histories
@@ -58,6 +58,9 @@ def test_a_sweep_of_a_hand_computed_case_changes_the_soonest_loss() -> None:
     assert table["rank"].to_dict() == {
         (0.5, "ce"): 2, (0.5, "iou"): 1, (1.0, "ce"): 1, (1.0, "iou"): 2,
     }  # fmt: skip
+    shown = show_sweep(table.reset_index()).set_index("loss")
+    assert shown.loc["ce"].to_dict() == {"to 50 %": "3.0", "to 100 %": "3.0"}
+    assert shown.index.tolist() == ["ce", "iou"]
     text = read_sweep(table.reset_index())
     assert text == "Soonest on average is `ce` at 1 and `iou` at 1 of the 2 thresholds."
 

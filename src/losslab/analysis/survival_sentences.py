@@ -1,4 +1,4 @@
-"""Epochs to a threshold for people: the table of restricted means and what it says."""
+"""Epochs to a threshold for people: tables of restricted means, and what they say."""
 
 import math
 
@@ -44,6 +44,20 @@ def read_survival(
         mine = tests[tests["setting"] == names] if grouped else tests
         found.append(_differences(part, mine, goal, tested))
     return by_setting(means, found)
+
+
+def show_sweep(table: pd.DataFrame, every: int = 10) -> pd.DataFrame:
+    """`sweep` for people: mean epochs at each tenth of the baseline's best, a column a threshold.
+
+    `every` is in percent; the order is that of the last column, soonest first.
+    """
+    rows = table.assign(percent=(100 * table["share"]).round(3))
+    rows = rows[rows["percent"] % every == 0]
+    means = rows.pivot(index=["setting", "loss"], columns="percent", values="mean")
+    means = means.sort_values(["setting", *means.columns[::-1]], kind="stable")
+    shown = means.map(lambda value: f"{value:.1f}")
+    shown.columns = [f"to {percent:g} %" for percent in means.columns]
+    return for_one_setting(shown.reset_index())
 
 
 def read_sweep(table: pd.DataFrame) -> str:
@@ -93,7 +107,9 @@ def _differences(means: pd.DataFrame, tests: pd.DataFrame, goal: str, tested: in
         named = [f"`{loss}`" for loss in tests["loss"][unclear]]
         texts.append(f"{_and(named)} cannot be told from it")
     if not texts and known.any():
-        texts.append(f"on the way to {goal} no loss can be told from {against}{_bound(tests, tested)}")
+        texts.append(
+            f"on the way to {goal} no loss can be told from {against}{_bound(tests, tested)}"
+        )
     for reason, rows in tests[~known].groupby("reason", sort=False):
         named = [f"`{loss}`" for loss in rows["loss"]]
         verb = "is" if len(named) == 1 else "are"
