@@ -68,8 +68,9 @@ def boundary_iou(
 ) -> Float[Tensor, ""]:
     """Boundary IoU at dataset level: counts of all images summed, then the mean over classes.
 
-    Cheng et al. 2021. A class whose two bands are both empty is left out; NaN where that leaves
-    none. Float64, 0 to 1.
+    Cheng et al. 2021, eq. 1. A class whose two bands are both empty is left out; NaN where that
+    leaves none. Float64, 0 to 1. `width` is in pixels, by default 2 % of the image's diagonal (see
+    `boundary_width`). Raises `DataError` for indices that are no class.
     """
     counts = boundary_counts(pred, labels, num_classes=num_classes, width=width)
     tp, fp, fn = (counts[name].sum(0).double() for name in ("tp", "fp", "fn"))

@@ -14,7 +14,8 @@ ENTROPY_STEPS = 2**32
 
 
 def check_labels(pred: Tensor, labels: Tensor, num_classes: int) -> None:
-    """Raise `DataError` unless both are label maps (n, h, w) of one shape with indices of classes.
+    """Raise `DataError` unless both are label maps (n, h, w) of one shape with indices of classes,
+    of which there are 1 to 255.
 
     Labels may be void (255); what is predicted at void pixels is free, elsewhere it has to be a
     class.
@@ -23,6 +24,16 @@ def check_labels(pred: Tensor, labels: Tensor, num_classes: int) -> None:
         raise DataError(
             f"predictions and labels: one shape (n, h, w), got {tuple(pred.shape)} "
             f"and {tuple(labels.shape)}"
+        )
+    if pred.is_floating_point() or labels.is_floating_point():
+        raise DataError(
+            f"predictions and labels: indices of classes, whole numbers; got {pred.dtype} and "
+            f"{labels.dtype}; take the argmax of logits over classes first"
+        )
+    if not 1 <= num_classes <= IGNORE_INDEX:
+        raise DataError(
+            f"num_classes {num_classes}: 1 for a binary task, else 2 to {IGNORE_INDEX} (a label of "
+            f"{IGNORE_INDEX} is void)"
         )
     last = max(num_classes - 1, 1)
     if pred.dtype == labels.dtype == torch.uint8 and _only_classes(pred, labels, last):

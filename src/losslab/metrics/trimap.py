@@ -76,7 +76,8 @@ def trimap_iou(
     classes; with `inside=False` that of all other pixels.
 
     Chen et al. 2020 (SEMEDA), Fig. 5. A class with neither label nor prediction there is left out;
-    NaN where that leaves none. Float64, 0 to 1.
+    NaN where that leaves none. Float64, 0 to 1. `width` is in pixels. Raises `DataError` for
+    indices that are no class.
     """
     check_labels(pred, labels, num_classes)
     band = trimap_band(labels, width).view(torch.uint8)
