@@ -53,7 +53,9 @@ class MadeRuns:
             row = {"image": "", "class": name, "metric": metric, "level": level, "value": value}
             self.groups.append(keys | row)
         for metric, values in (curves or {}).items():
-            rows = [keys | {"epoch": e, "metric": metric, "value": v} for e, v in enumerate(values, 1)]
+            rows = [
+                keys | {"epoch": e, "metric": metric, "value": v} for e, v in enumerate(values, 1)
+            ]
             self.histories += rows
         return run_id
 
@@ -71,6 +73,44 @@ class MadeRuns:
 
 
 ON_VAL = {"data_tested_on_val": True}
+
+RAHMAN = {
+    "dataset": "voc2010",
+    "dataset_options": {"division": "rahman2016"},
+    "model": "fcn_alexnet32s",
+    "encoder": "alexnet",
+    "encoder_weights": "imagenet",
+}
+LARGEFOV: dict[str, Any] = {
+    "dataset": "voc_aug",
+    "model": "deeplab_largefov",
+    "encoder": "vgg16",
+    "facts": ON_VAL,
+}
+GUL: dict[str, Any] = {
+    "dataset": "cityscapes",
+    "model": "unet",
+    "encoder": "resnet34",
+    "encoder_weights": "imagenet",
+    "facts": ON_VAL,
+}
+SIX = {
+    "ce": "ce",
+    "iou": "iou(absent='zero')",
+    "dice": "dice(absent='zero')",
+    "combo": "combo(absent='zero')",
+    "dice_focal": "dice(absent='zero') + focal(one_vs_all=True)",
+    "distance": "distance",
+}
+
+
+def one(table_: pd.DataFrame, /, **keys: str) -> pd.Series:
+    """The one row with these keys."""
+    for name, value in keys.items():
+        table_ = table_[table_[name.removesuffix("_")] == value]
+    assert len(table_) == 1
+    return table_.iloc[0]
+
 
 _WEIGHTS = {
     "": None,
@@ -98,7 +138,9 @@ def as_published(paper: str, *, shift: float = 0.0, seed: int = 0) -> MadeRuns:
     scores = cells[cells["metric"].isin(_SCORES) & cells["value"].notna()]
     scores = scores[~scores["variant"].str.contains("CRF") & ~scores["note"].str.contains("quoted")]
     scores = scores[~scores["variant"].str.contains("of 5 folds")]
-    scores = scores[~((scores["dataset"].isin(["voc2012", "cityscapes"])) & (scores["split"] == "test"))]
+    scores = scores[
+        ~((scores["dataset"].isin(["voc2012", "cityscapes"])) & (scores["split"] == "test"))
+    ]
     scores = scores[~((paper == "rahman2016") & (scores["class"] == "mean"))]
     binary = scores["dataset"].eq("celebamask_hq") | (paper in ("rahman2016", "vanbeers2018"))
     scores = scores.assign(task=scores["class"].where(binary, ""))

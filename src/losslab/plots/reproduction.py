@@ -140,7 +140,7 @@ def outputs_figure(pictures: Mapping[str, np.ndarray]) -> Figure:
     """Predicted label maps side by side, titled, as van Beers' Figs. 5.1 and 5.2; no photograph."""
     with figure_style():
         height, width = next(iter(pictures.values())).shape[:2]
-        inches = 0.35 + (COLUMN / len(pictures)) * height / width
+        inches = 0.25 + (COLUMN / len(pictures) - 0.1) * height / width
         figure, [grid] = new_figure(1, len(pictures), height=inches)
         for axes, (title, picture) in zip(grid, pictures.items(), strict=True):
             axes.imshow(picture, cmap="gray", vmin=0, vmax=max(1, int(picture.max())))

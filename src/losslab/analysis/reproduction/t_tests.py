@@ -6,6 +6,8 @@ import pandas as pd
 import scipy
 
 from losslab.analysis.audit.names import data_set_name, model_name
+from losslab.analysis.claims import points
+from losslab.analysis.reproduction.layout import metric_name
 
 _KEYS = ["model", "dataset", "class", "variant"]
 METRICS = ("accuracy", "iou", "epochs")
@@ -63,13 +65,10 @@ def paired_tests(pairs: pd.DataFrame) -> pd.DataFrame:
 
 def show_tests(tests: pd.DataFrame) -> pd.DataFrame:
     """`paired_tests` for people: "n, mean difference, p" as published and as measured."""
-    from losslab.analysis.claims import p_text, points
-    from losslab.analysis.reproduction.layout import metric_name
-
     def text(row: dict) -> str:
         epochs = f"{row['difference']:+.1f} epochs".replace("-", "−")
         size = epochs if row["metric"] == "epochs" else f"{points(row['difference'], 2)} points"
-        return f"{size}, p {p_text(row['p'])} (n = {row['n']})" if row["n"] else "–"
+        return f"{size}, p = {_p(row['p'])} (n = {row['n']})" if row["n"] else "–"
 
     shown = tests.assign(text=[text(row) for row in tests.to_dict("records")])
     shown["metric"] = [metric_name(metric) for metric in shown["metric"]]
@@ -77,3 +76,8 @@ def show_tests(tests: pd.DataFrame) -> pd.DataFrame:
     order = pd.MultiIndex.from_frame(shown[keys].drop_duplicates())
     wide = shown.pivot(index=keys, columns="of", values="text").loc[order]
     return wide[["published", "measured"]].rename_axis(columns=None).reset_index()
+
+
+def _p(p: float) -> str:
+    """Two digits, as he prints them: "0.042", "1.8e-05"."""
+    return "–" if math.isnan(p) else f"{p:.2g}"
