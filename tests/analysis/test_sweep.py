@@ -34,7 +34,7 @@ def test_the_sweep_holds_the_mean_at_every_threshold() -> None:
     assert at["mean"].to_dict() == pytest.approx(alone["mean"].to_dict())
     for _, part in table.groupby("loss"):
         assert part.sort_values("share")["mean"].is_monotonic_increasing
-    assert read_sweep(table).startswith("Soonest on average is `iou` at ")
+    assert read_sweep(table).startswith("Alone soonest on average is `iou` at ")
 
 
 def test_the_sweep_takes_scores_themselves_as_thresholds() -> None:
@@ -62,7 +62,7 @@ def test_a_sweep_of_a_hand_computed_case_changes_the_soonest_loss() -> None:
     assert shown.loc["ce"].to_dict() == {"to 50 %": "3.0", "to 100 %": "3.0"}
     assert shown.index.tolist() == ["ce", "iou"]
     text = read_sweep(table.reset_index())
-    assert text == "Soonest on average is `ce` at 1 and `iou` at 1 of the 2 thresholds."
+    assert text == "Alone soonest on average is `iou` at 1 and `ce` at 1 of 2 thresholds."
 
 
 def test_losses_that_share_the_lowest_mean_are_said_to() -> None:
@@ -70,9 +70,15 @@ def test_losses_that_share_the_lowest_mean_are_said_to() -> None:
     table = sweep(histories, "ce", shares=(0.1, 0.8)).set_index(["share", "loss"])
     assert table["rank"].tolist() == [1.5, 1.5, 2, 1]
     assert read_sweep(table.reset_index()) == (
-        "Soonest on average is `iou` at 2 and `ce` at 1 of the 2 thresholds (at some of them "
-        "several share the lowest mean)."
+        "Alone soonest on average is `iou` at 1 of 2 thresholds; at 1 several share the lowest "
+        "mean."
     )
+
+
+def test_losses_that_are_equally_soon_everywhere_are_said_to_be() -> None:
+    histories = history_of(ce=[[0.2, 1.0]], iou=[[0.2, 1.0]])
+    text = read_sweep(sweep(histories, "ce", shares=(0.5, 0.9)))
+    assert text == "At each of 2 thresholds several losses share the lowest mean."
 
 
 def test_each_setting_is_swept_to_its_own_baseline_and_read_by_itself() -> None:

@@ -64,16 +64,17 @@ def read_sweep(table: pd.DataFrame) -> str:
     """Reads the sweep: whether the loss that is soonest depends on where the threshold lies."""
     found = []
     for _, part in table.groupby("setting", sort=False):
-        firsts = part[part["rank"] == part.groupby("threshold")["rank"].transform("min")]
         count = part["threshold"].nunique()
-        often = firsts.groupby("loss")["threshold"].nunique()
-        often = often.sort_values(ascending=False, kind="stable")
+        often = part[part["rank"] == 1]["loss"].value_counts()  # alone: those that tie rank lower
+        shared = count - int(often.sum())
         named = [f"`{loss}` at {number}" for loss, number in often.items()]
-        text = f"soonest on average is {_and(named)} of the {count} thresholds"
-        if len(often) == 1:
-            text = f"`{often.index[0]}` is soonest on average at each of the {count} thresholds"
-        elif often.sum() > count:
-            text += " (at some of them several share the lowest mean)"
+        text = f"alone soonest on average is {_and(named)} of {count} thresholds"
+        if not named:
+            text = f"at each of {count} thresholds several losses share the lowest mean"
+        elif shared:
+            text += f"; at {shared} several share the lowest mean"
+        elif len(often) == 1:
+            text = f"`{often.index[0]}` is soonest on average at each of {count} thresholds"
         found.append(text)
     return by_setting(table, found)
 

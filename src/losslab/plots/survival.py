@@ -114,7 +114,13 @@ def plot_sweep(
     return axes
 
 
-def plot_superiority(shares: pd.DataFrame, axes: Axes, *, styles: Styles | None = None) -> Axes:
+def plot_superiority(
+    shares: pd.DataFrame,
+    axes: Axes,
+    *,
+    score: str = "validation Boundary IoU",
+    styles: Styles | None = None,
+) -> Axes:
     """Share of epochs at which each loss is ahead, a mark per run, and the share if all were alike.
 
     `shares` is the table of `superiority`.
@@ -124,7 +130,7 @@ def plot_superiority(shares: pd.DataFrame, axes: Axes, *, styles: Styles | None 
     axes.axvline(even, color=_LINE, linewidth=0.8, zorder=0.5, label=f"even share: {even:.0f} %")
     axes.set_xlim(-4, 104)
     axes.set_xticks([0, 25, 50, 75, 100])
-    axes.set_xlabel("epochs ahead of all other losses, %")
+    axes.set_xlabel(fill(f"epochs with the best {score} of all losses, %", 38))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.1, handlelength=1.2)
     return axes
 
