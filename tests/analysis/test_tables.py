@@ -31,8 +31,8 @@ LOSSES = {"ce": 0.9, "iou": 0.5}
 def test_score_table_is_in_percent_best_first() -> None:
     results = synthetic_results()
     shown = tables.show_scores(score_table(results))
-    assert list(shown.columns[:3]) == ["loss", "runs", "IoU, %"]
-    means = [float(text.split(" ± ")[0]) for text in shown["IoU, %"]]
+    assert list(shown.columns[:3]) == ["loss", "runs", "IoU (data set), %"]
+    means = [float(text.split(" ± ")[0]) for text in shown["IoU (data set), %"]]
     assert means == sorted(means, reverse=True)
     raw = score_table(results)
     assert raw["mean"].between(0, 1).all()
@@ -55,10 +55,10 @@ def test_scores_shown_lead_with_the_chosen_one_and_have_a_caption() -> None:
     table = score_table(results_of(runs))
     shown = tables.show_scores(table, metric="e_measure", level="image")
     assert shown["loss"].to_list() == ["ce", "iou"]
-    assert shown.columns[2] == "E-measure, %"
+    assert shown.columns[2] == "E-measure (mean over images), %"
     assert not [name for name in shown.columns if "edges" in name]
     trimap = tables.show_scores(table, metric="trimap_iou_1", level="dataset")
-    assert trimap.columns[2] == "IoU within 1 px of edges, %"
+    assert trimap.columns[2] == "IoU within 1 px of edges (data set), %"
     caption = tables.scores_caption(table, level="image")
     assert "Boundary IoU: bands 2 %" in caption
     assert "Pixel accuracy: mean over images" in caption

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from losslab.analysis.claims import ENOUGH_SEEDS, points
-from losslab.analysis.definitions import METRICS, NAMES, caption, rules_of, short_name
+from losslab.analysis.definitions import METRICS, caption, rules_of, short_name
 from losslab.analysis.scores import scores_under
 from losslab.analysis.table_parts import for_one_setting, mean_sd
 from losslab.metrics import DEFINITIONS, SCORES
@@ -38,7 +38,7 @@ def show_scores(
     """`score_table` of one level for people: a row per loss, "mean ± sd" in percent.
 
     The column of `metric` comes first and orders the rows, best first; beside it those of whole
-    pictures. `scores_caption` says what they mean.
+    pictures. Their headings say the level, `scores_caption` all else.
     """
     names = _shown(table, metric, level)
     rows = table[table["score"].isin(names)].copy()
@@ -50,7 +50,7 @@ def show_scores(
     first = rows[rows["score"] == names[0]]
     first = first.sort_values(["setting", "mean"], ascending=[True, False])
     wide = wide.loc[pd.MultiIndex.from_frame(first[keys]), ["runs", *names]].reset_index()
-    heads = {name: f"{NAMES[DEFINITIONS[name].metric]}, %" for name in names}
+    heads = {name: f"{short_name(DEFINITIONS[name])}, %" for name in names}
     return for_one_setting(wide.rename(columns=heads).fillna("–"))
 
 
