@@ -302,3 +302,11 @@ def test_a_repeat_does_what_its_first_run_did_under_another_name() -> None:
     assert again.data_arguments() == first.data_arguments()
     assert "-s0r1-" in again.run_id
     assert "-s0-" in first.run_id
+
+
+def test_a_notebook_that_the_report_wants_and_that_is_not_there_is_named_before_any_run() -> None:
+    study = load_study("sparsity")
+    check_report(study, expand(study))
+    report = replace(study.report, notebooks=("sparsety",))
+    with pytest.raises(StudyError, match=r"notebook sparsety\.ipynb is neither in"):
+        check_report(replace(study, report=report), expand(study))

@@ -95,6 +95,8 @@ def load_study(name: str, overrides: Sequence[str] = (), *, rename: str | None =
 
 def check_report(study: Study, specs: Sequence[RunSpec]) -> None:
     """Raise `StudyError` where the runs cannot make the comparison that the report wants."""
+    from losslab.study.notebooks import find_template  # papermill: a second
+
     losses = {spec.loss for spec in specs}
     if study.report.baseline not in losses:
         raise StudyError(
@@ -103,6 +105,8 @@ def check_report(study: Study, specs: Sequence[RunSpec]) -> None:
         )
     if len(losses) < 2:
         raise StudyError("report: a comparison needs two losses or more; or give --no-report")
+    for name in study.report.notebooks:
+        find_template(name)
 
 
 def check_published(study: Study, place: str) -> None:

@@ -46,12 +46,14 @@ class ReportFolders:
 def write_report(
     study: Study, run_ids: Sequence[str], runs: Path, folders: ReportFolders
 ) -> list[Path]:
-    """Execute the notebooks of `PARTS`, and qualitative.ipynb where pictures may be shown; write
-    report.html and report.md.
+    """Execute the study's own notebooks, reproduction.ipynb where it has printed tables, those of
+    `PARTS`, and qualitative.ipynb where pictures may be shown; write report.html and report.md.
 
     Figures and tables are written by the notebooks. Raises `StudyError` where a notebook fails.
     """
-    names = [*PARTS, "qualitative"] if study.report.pictures else list(PARTS)
+    printed = study.report.published
+    names = [*study.report.notebooks, *(["reproduction"] if printed else []), *PARTS]
+    names += ["qualitative"] if study.report.pictures else []
     parameters = {
         "study": study.name,
         "question": study.question,
@@ -61,7 +63,10 @@ def write_report(
         "metric": study.report.metric,
         "level": study.report.level,
     }
-    return write_pages(study.name, names, folders, parameters)
+    extra = {}
+    if printed:
+        extra["reproduction"] = {"paper": printed.paper, "tables": list(printed.tables)}
+    return write_pages(study.name, names, folders, parameters, extra)
 
 
 def write_pages(
@@ -69,10 +74,12 @@ def write_pages(
     templates: Sequence[str],
     folders: ReportFolders,
     parameters: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Path]:
     """Execute the templates with the parameters and the folders; write report.html and report.md.
 
-    Every template takes `figures` and `reports`. Raises `StudyError` where one fails.
+    Every template takes `figures` and `reports`; `extra` holds the parameters of single ones.
+    Raises `StudyError` where one fails.
     """
     places = {"figures": folders.figures.resolve(), "reports": folders.reports.resolve()}
     given = {**(parameters or {}), **{name: str(path) for name, path in places.items()}}
@@ -81,7 +88,8 @@ def write_pages(
     for name in templates:
         output = folders.notebooks / f"{name}.ipynb"
         try:
-            execute_notebook(find_template(name), output, given)
+            own = {**given, **(extra or {}).get(name, {})}
+            execute_notebook(find_template(name), output, own)
         except PapermillExecutionError as error:
             raise StudyError(
                 f"{name}.ipynb failed: {failure_reason(error)}; open {output} to see where"

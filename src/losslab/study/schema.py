@@ -37,6 +37,9 @@ class Report:
     pictures: bool = True
     """Whether the report may show pictures; False where the data set's licence forbids it."""
     published: Published | None = None
+    notebooks: tuple[str, ...] = ()
+    """Notebooks that stand before all others in the report, such as `sparsity`; they take the
+    parameters of compare.ipynb."""
 
 
 @dataclass(frozen=True, config=STRICT)
