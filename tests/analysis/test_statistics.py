@@ -117,16 +117,6 @@ def test_seed_noise_is_unknown_with_one_seed() -> None:
     assert math.isnan(noise["band"])
 
 
-def test_band_of_seed_noise_holds_95_percent_of_reseeded_pairs() -> None:
-    rng = np.random.default_rng(1)
-    inside = []
-    for _ in range(400):
-        drawn = rng.normal(0.5, 0.01, (3, 4))
-        band = seed_noise(scores_of(a=list(drawn[0]), b=list(drawn[1])))["band"].iloc[0]
-        inside.append(abs(drawn[2, 0] - drawn[2, 1]) < band)
-    assert np.mean(inside) == pytest.approx(0.95, abs=0.03)
-
-
 def test_pooling_settings_makes_each_setting_one_pair() -> None:
     second = ("camvid", "Car", "unet", "resnet34")
     results = synthetic_results(settings=(*SETTINGS, second), seeds=2)

@@ -24,7 +24,7 @@ def interquartile_means(
     one. Agarwal et al. take percentiles; of 5 seeds these hold 88 to 91 % in simulations of 1 to 20
     settings. So the standard deviation of the resamples is taken, times the root of n over n less
     the settings, at Student t of so many degrees of freedom: 94 to 97 % there (of exponential
-    scores 90 to 95).
+    scores 89 to 96).
     """
     losses = scores["loss"].nunique()
     shared = scores.groupby("setting")["loss"].transform("nunique") == losses
