@@ -23,12 +23,18 @@ COPY = "logits read twice, gradient written once"
 """The row of the floor: no loss with a gradient moves less memory."""
 
 
+Forward = Callable[[Tensor], Tensor]
+"""From logits to a loss that a backward pass can start from."""
+
+
 class Row(NamedTuple):
     """One line of the table."""
 
     loss: str
     library: str
     call: Call
+    forward: Forward | None = None
+    """The loss alone; None where the call is no loss."""
 
     @property
     def key(self) -> str:
@@ -47,21 +53,20 @@ def baseline(inputs: Inputs) -> Row:
     The binary one has no way to leave void pixels out and is given the void as background: so it
     does less than the losses that are compared with it.
     """
-    logits, labels = inputs
+    labels = inputs.labels
     if inputs.num_classes > 1:
-        return Row(
+        return _row(
             "cross_entropy",
             TORCH,
-            _through(inputs, lambda: cross_entropy(logits, labels, ignore_index=IGNORE_INDEX)),
+            inputs,
+            lambda logits: cross_entropy(logits, labels, ignore_index=IGNORE_INDEX),
         )
     labels = labels.masked_fill(labels == IGNORE_INDEX, 0)
-    return Row(
+    return _row(
         "binary_cross_entropy_with_logits",
         TORCH,
-        _through(
-            inputs,
-            lambda: binary_cross_entropy_with_logits(logits[:, 0], labels.to(logits.dtype)),
-        ),
+        inputs,
+        lambda logits: binary_cross_entropy_with_logits(logits[:, 0], labels.to(logits.dtype)),
     )
 
 
@@ -92,16 +97,17 @@ def _peer(inputs: Inputs, peer: Peer) -> Row:
     except Exception:
         inputs = inputs._replace(labels=inputs.labels.masked_fill(inputs.labels == IGNORE_INDEX, 0))
         name = f"{name}, void as background"
-    return Row(name, peer.library, _of(inputs, loss))
+    return _of(name, peer.library, inputs, loss)
 
 
-def _through(inputs: Inputs, forward: Callable[[], Tensor]) -> Call:
-    """Forward and backward pass; the gradient is thrown away."""
-    return lambda: torch.autograd.grad(forward(), inputs.logits)
+def _row(name: str, library: str, inputs: Inputs, forward: Forward) -> Row:
+    """The row of a loss: its forward and backward pass; the gradient is thrown away."""
+    logits = inputs.logits
+    return Row(name, library, lambda: torch.autograd.grad(forward(logits), logits), forward)
 
 
-def _of(inputs: Inputs, loss: Callable[[Tensor, Tensor], Tensor]) -> Call:
-    return _through(inputs, lambda: loss(inputs.logits, inputs.labels))
+def _of(name: str, library: str, inputs: Inputs, loss: Callable[[Tensor, Tensor], Tensor]) -> Row:
+    return _row(name, library, inputs, lambda logits: loss(logits, inputs.labels))
 
 
 def _ours(inputs: Inputs, expression: str) -> Iterator[Row]:
@@ -110,15 +116,13 @@ def _ours(inputs: Inputs, expression: str) -> Iterator[Row]:
     objective = build_loss(expression, inputs.num_classes, edge_net=edge_net).to(device)
     names = label_maps_of(expression)
     if not names:
-        yield Row(expression, OURS, _of(inputs, objective))
+        yield _of(expression, OURS, inputs, objective)
         return
     maps = {name: label_map(name, inputs.labels, inputs.num_classes) for name in names}
-    yield Row(
-        expression,
-        OURS,
-        _through(inputs, lambda: objective(inputs.logits, inputs.labels, label_maps=maps)),
+    yield _row(
+        expression, OURS, inputs, lambda logits: objective(logits, inputs.labels, label_maps=maps)
     )
-    yield Row(ON_THE_FLY.format(expression), OURS, _of(inputs, objective))
+    yield _of(ON_THE_FLY.format(expression), OURS, inputs, objective)
 
 
 def _edge_net(inputs: Inputs) -> EdgeNet:
@@ -171,19 +175,17 @@ def _convolutions(inputs: Inputs) -> Call:
 def _naive(inputs: Inputs, names: set[str]) -> Iterator[Row]:
     logits, labels = inputs
     if "levelset" in names:
-        yield Row("one-hot levelset", NAIVE, _of(inputs, naive.levelset))
+        yield _of("one-hot levelset", NAIVE, inputs, naive.levelset)
     if "distance" in names:
         maps = naive.distance_weights(labels.cpu(), inputs.num_classes).to(logits.device)
-        yield Row(
-            "one-hot distance",
-            NAIVE,
-            _through(inputs, lambda: naive.distance(logits, labels, weights=maps)),
-        )
-        yield Row(ON_THE_FLY.format("one-hot distance"), NAIVE, _of(inputs, naive.distance))
+        name = "one-hot distance"
+        yield _row(name, NAIVE, inputs, lambda logits: naive.distance(logits, labels, weights=maps))
+        yield _of(ON_THE_FLY.format(name), NAIVE, inputs, naive.distance)
     if "semeda" in names:
         net = _edge_net(inputs).requires_grad_(True)
-        yield Row(
+        yield _row(
             "semeda, gradients of everything kept",
             NAIVE,
-            _through(inputs, lambda: naive.semeda(logits, labels, edge_net=net)),
+            inputs,
+            lambda logits: naive.semeda(logits, labels, edge_net=net),
         )
