@@ -38,9 +38,9 @@ _SETTING = ["paper", "dataset", "split", "model", "encoder", "comparison", "metr
 
 
 def plot_verdicts(found: pd.DataFrame, axes: Axes) -> Axes:
-    """A bar per paper, split by verdict, with the counts; `found` is the table of `audit`.
+    """A bar per paper, split by verdict, with the counts in that order.
 
-    Checks of ours, of which a paper says nothing, are left out.
+    `found` is the table of `audit`. Checks of ours, of which a paper says nothing, are left out.
     """
     papers = list(dict.fromkeys(found["paper"]))
     counts = (
@@ -50,16 +50,16 @@ def plot_verdicts(found: pd.DataFrame, axes: Axes) -> Axes:
         .unstack(fill_value=0)
     )
     start = np.zeros(len(papers))
+    texts: list[list[str]] = [[] for _ in papers]
     for verdict, (colour, hatch) in zip(VERDICTS, _LOOKS, strict=True):
         widths = np.array([counts.get(verdict, {}).get(paper, 0) for paper in papers], float)
         options = {"left": start, "height": 0.66, "edgecolor": "white", "linewidth": 0.6}
         axes.barh(range(len(papers)), widths, color=colour, hatch=hatch, label=verdict, **options)
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
-        for place, (left, width) in enumerate(zip(start, widths, strict=True)):
-            if width:
-                look: dict = {"ha": "center", "va": "center", "fontsize": 6.5, "bbox": box}
-                axes.text(left + width / 2, place, f"{width:.0f}", **look)
         start += widths
+        texts = [[*before, f"{width:.0f}"] for before, width in zip(texts, widths, strict=True)]
+    for place, (end, parts) in enumerate(zip(start, texts, strict=True)):
+        axes.text(end + 1, place, " / ".join(parts), va="center", fontsize=6.5)
+    axes.set_xlim(0, 1.32 * start.max())  # room for the counts
     axes.set_xlabel("printed statistics and claims")
     axes.legend(loc="lower right", bbox_to_anchor=(1.03, 1), ncols=3, columnspacing=0.8)
     return _rows(axes, [paper_name(paper) for paper in papers])
@@ -84,7 +84,7 @@ def plot_gains(gains: pd.DataFrame, summary: pd.DataFrame, axes: Axes) -> Axes:
             ends = [100 * row["low"], 100 * row["high"]]
             axes.plot(ends, [place, place], color=colour, linewidth=1.8, zorder=3)
         mean = [100 * row["difference"]] * 2
-        axes.plot(mean, [place - 0.3, place + 0.3], color=colour, linewidth=1.8, zorder=4)
+        axes.plot(mean, [place - 0.3, place + 0.3], color=colour, linewidth=1.2, zorder=4)
         first = paper_name(row["paper"]) if many else f"over {loss_name(row['baseline'])}"
         labels.append(f"{first}\n{comparison_name(row['comparison'])}")
     axes.grid(axis="x")
