@@ -62,11 +62,11 @@ def test_five_seeds_a_t_interval_holds_95_percent() -> None:
 
 
 def test_of_losses_like_the_baseline_no_test_finds_more_than_the_level() -> None:
-    values = np.random.default_rng(1).normal(size=(1500, 8))
+    values = np.random.default_rng(1).normal(size=(900, 8))
     found = paired_comparison(many_losses(values), "ce")
     assert held(found["low"], found["high"]) == pytest.approx(0.95, abs=NEAR)
     for test in ("t_p", "wilcoxon_p", "permutation_p"):
-        assert np.mean(found[test] < 0.05) < 0.05 + 0.017, test
+        assert np.mean(found[test] < 0.05) < 0.05 + 0.022, test
 
 
 def test_sign_flips_and_wilcoxon_hold_the_level_where_tails_are_long() -> None:
@@ -76,8 +76,8 @@ def test_sign_flips_and_wilcoxon_hold_the_level_where_tails_are_long() -> None:
 
 
 def test_random_sign_patterns_hold_the_level_too() -> None:
-    values = np.random.default_rng(3).normal(size=(300, 16))
-    assert np.mean([sign_flip_p(row) < 0.05 for row in values]) < 0.05 + 0.038
+    values = np.random.default_rng(3).normal(size=(200, 16))
+    assert np.mean([sign_flip_p(row) < 0.05 for row in values]) < 0.05 + 0.046
 
 
 @pytest.mark.parametrize("real", [0.0, 3.0])
