@@ -1,5 +1,7 @@
 """What each loss costs: wall time, time of a step and peak memory."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from losslab.analysis.scores import with_setting
@@ -34,6 +36,43 @@ def costs(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
     ):
         found[ratio] = found[column].to_numpy() / reference[column].to_numpy()
     return found
+
+
+def stored_costs(reports: str | Path) -> pd.DataFrame:
+    """The tables of `costs` that finished studies left in `<reports>/<study>/tables/cost.csv`.
+
+    With the column study; without rows where there are none.
+    """
+    found = sorted(Path(reports).glob("*/tables/cost.csv"))
+    tables = [pd.read_csv(path).assign(study=path.parents[1].name) for path in found]
+    if not tables:
+        return pd.DataFrame(columns=["study", "setting", "device", "loss", *_RATIOS])
+    whole = pd.concat(tables, ignore_index=True)
+    return whole[["study", *whole.columns.drop("study")]]
+
+
+def read_bench(folder: str | Path, name: str) -> pd.DataFrame:
+    """The table `<name>.csv`, "losses" or "train", that `losslab bench NAME --output` wrote.
+
+    Raises StudyError, with the command, where it is missing or is something else.
+    """
+    path = Path(folder) / f"{name}.csv"
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise StudyError(
+            f"{path} is missing or unreadable: call `losslab bench {name} --output {folder}`"
+        ) from error
+    missing = {"loss", "library", "ratio", "ratio_low", "ratio_high"} - set(table.columns)
+    if missing:
+        raise StudyError(
+            f"{path} has no column {', '.join(sorted(missing))}: it is no table of `losslab bench "
+            f"{name}`"
+        )
+    return table
+
+
+_RATIOS = ("wall_ratio", "step_ratio", "memory_ratio")
 
 
 def wall_unit(seconds: pd.Series) -> tuple[float, str]:

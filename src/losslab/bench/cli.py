@@ -1,4 +1,4 @@
-"""`losslab bench losses | train | metrics`."""
+"""`losslab bench losses | train | metrics | steps`."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from losslab.cli_options import Device
+from losslab.cli_options import CacheRoot, Device
 from losslab.errors import SpecError, unknown
 
 bench_app = typer.Typer(
@@ -160,6 +160,31 @@ def metrics(
     write_report(output, "metrics", table, facts, text)
     typer.echo(verdict(table))
     typer.echo(f"wrote {output / 'metrics.csv'} and {output / 'metrics.md'}")
+
+
+@bench_app.command()
+def steps(
+    study: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="STUDY...", help="Default: all that come with losslab."),
+    ] = None,
+    device: Device = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of a run.")] = 1,
+    cache_root: CacheRoot = None,
+) -> None:
+    """How fast this machine trains the networks of studies: what `losslab study --plan` reckons
+    with.
+
+    The rates are kept beside the decoded pictures, in the cache.
+    """
+    from losslab.bench.steps import keep_rates, measure_rates
+    from losslab.study.plan import expand, load_study, study_names
+    from losslab.training.device import choose_device
+
+    names = study or study_names()
+    specs = [spec for name in names for spec in expand(load_study(name))]
+    rates = measure_rates(specs, choose_device(device), threads=threads, tell=typer.echo)
+    typer.echo(f"wrote {keep_rates(rates, cache_root)}")
 
 
 def _dtypes(device: str) -> tuple[str, ...]:

@@ -85,6 +85,11 @@ def bench_training(setting: Setting, *, threads: int) -> pd.DataFrame:
     the loss's own step.
     """
     laps = in_fresh_process(measure_steps, setting, threads=threads)
+    return steps_table(laps, device=setting.device)
+
+
+def steps_table(laps: Mapping[str, Sequence[Mapping[str, float]]], *, device: str) -> pd.DataFrame:
+    """The table of `bench_training` from what `measure_steps` found."""
     base = laps[BASELINE]
     table = []
     for loss, own in laps.items():
@@ -106,7 +111,7 @@ def bench_training(setting: Setting, *, threads: int) -> pd.DataFrame:
             "ratio_by_parts": 1 + changed / statistics.median(bases) if loss != BARE else None,
             **{f"share_{name}": parts[name] / sum(parts.values()) for name in SECTIONS},
         }
-        bound = step_target(loss, device=setting.device) if ours else None
+        bound = step_target(loss, device=device) if ours else None
         if bound is not None:
             line |= {
                 "target": bound,

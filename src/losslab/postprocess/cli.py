@@ -20,21 +20,68 @@ RunNames = Annotated[
 
 def predict(
     names: RunNames,
+    server: Annotated[
+        str | None,
+        typer.Option("--format", help="voc or cityscapes: predictions as that server takes them."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder of these predictions; default: the format's name in the run's."),
+    ] = None,
+    pictures: Annotated[
+        str,
+        typer.Option(
+            help="Which of them: server (its own, without labels), tested, or auto (the server's "
+            "where they are there)."
+        ),
+    ] = "auto",
     runs: Runs = Path("runs"),
     data_root: DataRoot = None,
     cache_root: CacheRoot = None,
     device: Device = "auto",
 ) -> None:
-    """Store the class probabilities of finished runs' test pictures.
+    """Store the class probabilities of finished runs' test pictures, or write predictions for a
+    server.
 
-    They go into the folder `probabilities` of each run; what is there already stays.
+    Probabilities go into the folder `probabilities` of each run; what is there already stays.
     """
     from losslab.postprocess.probabilities import store_probabilities
 
+    places = (runs, data_root, cache_root)
+    if server is not None or output is not None or pictures != "auto":
+        _export(names, server, output, pictures, places, device)
+        return
     for name in names:
-        with _opened(name, runs, data_root, cache_root) as run, _bar(run, "predicting") as tell:
+        with _opened(name, *places) as run, _bar(run, "predicting") as tell:
             folder = store_probabilities(run, device=device, tell=tell)
         typer.echo(f"{folder}: {len(run.data.test)} pictures")
+
+
+def _export(
+    names: list[str],
+    server: str | None,
+    output: Path | None,
+    pictures: str,
+    places: tuple[Path, Path | None, Path | None],
+    device: str,
+) -> None:
+    """Predictions of finished runs in a server's format."""
+    from losslab.errors import StudyError
+    from losslab.postprocess.export import export_predictions
+    from losslab.postprocess.servers import FORMATS
+
+    if server is None:
+        raise StudyError("--output and --pictures need --format voc or --format cityscapes")
+    if output is not None and len(names) > 1:
+        raise StudyError("--output is the folder of one run's predictions; name one run")
+    for name in names:
+        with _opened(name, *places) as run, _bar(run, "predicting") as tell:
+            place = output or run.run_dir / server
+            found = export_predictions(
+                run, server, place, pictures=pictures, device=device, tell=tell
+            )
+        typer.echo(f"{found.folder}: {found.files} pictures of {found.split}")
+        typer.echo("\n".join([*found.notes, f"to hand in: {FORMATS[server].pack}"]))
 
 
 def crf(

@@ -64,9 +64,9 @@ def store_probabilities(
             zip(groups, pictures.batches(groups), strict=True), start=1
         ):
             if cold:  # the first pass chooses kernels and claims memory
-                _predict(model, images, run.spec.precision)
+                predicted(model, images, run.spec.precision)
                 cold = False
-            probs, seconds = _predict(model, images, run.spec.precision)
+            probs, seconds = predicted(model, images, run.spec.precision)
             shown = cut(probs, run.data.test.extents[index].tolist())
             arrays = {"probs": shown.half().cpu().numpy(), "seconds": np.float64(seconds)}
             write_atomically(
@@ -77,7 +77,7 @@ def store_probabilities(
     return folder
 
 
-def _predict(
+def predicted(
     model: torch.nn.Module, images: torch.Tensor, precision: str
 ) -> tuple[torch.Tensor, float]:
     """Probabilities (c, h, w) of one picture, and the seconds they took."""

@@ -1,12 +1,12 @@
 """Time and score of networks with and without the dense CRF, as Kim (2019), table 4, has them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from losslab.metrics import score
-from losslab.postprocess.runs import UNCORRECTED
+from losslab.postprocess.runs import FOLDER, UNCORRECTED
 from losslab.training.finished import FinishedRun
 
 
@@ -19,33 +19,53 @@ def crf_table(results: Iterable[tuple[FinishedRun, Mapping[int, Path]]]) -> pd.D
     """
     rows = []
     for run, files in results:
-        network = 0.0
-        for number, file in sorted(files.items()):
-            counts = pd.read_parquet(file)
-            own = counts.groupby("image", observed=True)["seconds"].first().mean()
-            if number == UNCORRECTED:
-                network = own
-            seconds = own if number == UNCORRECTED else network + own
-            means = score(counts.drop(columns="seconds"))
-            means = means[(means["class"] == "mean") & (means["level"] == "dataset")]
-            values = means.set_index("metric")["value"]
-            rows.append(
-                {
-                    "run_id": run.run_dir.name,
-                    "dataset": run.spec.dataset_options.get("name", run.spec.dataset),
-                    "task": run.spec.task or "",
-                    "model": run.spec.model,
-                    "encoder": run.spec.encoder,
-                    "loss": run.loss,
-                    "seed": run.spec.seed,
-                    "iterations": number,
-                    "seconds": seconds,
-                    "relative": seconds / network,
-                    "miou": values["iou"],
-                    "boundary_miou": values["boundary_iou"],
-                }
-            )
+        names = {
+            "run_id": run.run_dir.name,
+            "dataset": run.spec.dataset_options.get("name", run.spec.dataset),
+            "task": run.spec.task or "",
+            "model": run.spec.model,
+            "encoder": run.spec.encoder,
+            "loss": run.loss,
+            "seed": run.spec.seed,
+        }
+        rows += [{**names, **numbers} for numbers in _numbers(files)]
     return pd.DataFrame(rows)
+
+
+def stored_crf_table(runs_root: Path, runs: pd.DataFrame) -> pd.DataFrame:
+    """`crf_table` of what `losslab crf` has left in the folders of `runs`, with the name of its
+    parameters in a column; without rows where it has left nothing.
+
+    `runs` is the table of `losslab.study.load_runs`.
+    """
+    rows = []
+    for run in runs.to_dict("records"):
+        for folder in sorted((runs_root / run["run_id"] / FOLDER).glob("[!.]*")):
+            found = {int(file.stem.split("-")[1]): file for file in folder.glob("counts-*.parquet")}
+            if UNCORRECTED in found:
+                names = {name: run[name] for name in _NAMES} | {"parameters": folder.name}
+                rows += [{**names, **numbers} for numbers in _numbers(found)]
+    return pd.DataFrame(rows, columns=[*_NAMES, "parameters", *_NUMBERS])
+
+
+_NAMES = ("run_id", "dataset", "task", "model", "encoder", "loss", "seed")
+_NUMBERS = ("iterations", "seconds", "relative", "miou", "boundary_miou")
+
+
+def _numbers(files: Mapping[int, Path]) -> Iterator[dict[str, float]]:
+    """Time and scores of one run for each number of iterations, ascending, 0 among them."""
+    network = 0.0
+    for number, file in sorted(files.items()):
+        counts = pd.read_parquet(file)
+        own = counts.groupby("image", observed=True)["seconds"].first().mean()
+        if number == UNCORRECTED:
+            network = own
+        seconds = own if number == UNCORRECTED else network + own
+        means = score(counts.drop(columns="seconds"))
+        means = means[(means["class"] == "mean") & (means["level"] == "dataset")]
+        values = means.set_index("metric")["value"]
+        found = (number, seconds, seconds / network, values["iou"], values["boundary_iou"])
+        yield dict(zip(_NUMBERS, found, strict=True))
 
 
 def show_crf(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,200 @@
+"""What is read from measurements of cost, and their tables for people."""
+
+import math
+
+import pandas as pd
+
+OURS = "losslab"
+
+
+def read_bench(bench: pd.DataFrame) -> str:
+    """Reads the times of `losslab bench losses`: losslab's cheapest and dearest, and the others'."""
+    ours = bench[bench["library"] == OURS]
+    if ours.empty:
+        return "No loss of losslab was measured."
+    by_loss = ours.groupby("loss")["ratio"]
+    medians = by_loss.median().sort_values()
+    cheap, dear = str(medians.index[0]), str(medians.index[-1])
+    text = f"In units of torch's cross-entropy `{cheap}` takes least, {_span(by_loss.get_group(cheap))}"
+    if dear != cheap:
+        text += f", and `{dear}` most, {_span(by_loss.get_group(dear))}"
+    few = int((medians <= 2).sum())
+    text += f"; {few} of {len(medians)} take at most twice its time."
+    held = ours["memory"].dropna()
+    return (
+        f"{text} At their peak they need {_span(held)} the logits' memory." if len(held) else text
+    )
+
+
+def read_held(held: pd.DataFrame) -> str:
+    """Reads the table of `held_memory`: what cross-entropy and losslab's losses keep."""
+    base = held[(held["library"] == "torch")].iloc[0]
+    ours = held[held["library"] == OURS]
+    text = f"Torch's cross-entropy keeps {_total(base):.2f} bytes a pixel and class"
+    text += " (one float32, the logarithm of the probability)." if _total(base) < 4.01 else "."
+    if ours.empty:
+        return text
+    own, whole = ours["held"], ours["held"] + ours["logits"]
+    text += f" losslab's losses keep {_bytes(own)} of their own and {_bytes(whole)} with the logits"
+    text += ", which cross-entropy lets go" if ours["logits"].min() > base["logits"] else ""
+    hidden = ours["held"] - ours["declared"] > 1
+    if hidden.any():
+        text += f". Of {int(hidden.sum())} of them autograd's hooks see less than they keep"
+    others = held[~held["library"].isin([OURS, "torch"])]
+    if len(others):
+        text += f"; the other rows keep {_bytes(others['held'] + others['logits'])}"
+    return f"{text}."
+
+
+def read_steps(steps: pd.DataFrame) -> str:
+    """Reads the table of `losslab bench train`: which losses a step shows, which not."""
+    ours = steps[steps["library"] == OURS]
+    if ours.empty:
+        return "No loss of losslab was measured within a step."
+    top = ours.loc[ours["ratio"].idxmax()]
+    within = ours[(ours["ratio_low"] <= 1) & (ours["ratio_high"] >= 1)]
+    text = (
+        f"A step with `{top['loss']}` takes longest, {top['ratio']:.2f} × that with cross-entropy."
+    )
+    if len(within):
+        names = ", ".join(f"`{loss}`" for loss in within["loss"])
+        text += f" The quartiles of {names} hold 1: no difference is seen."
+    return text
+
+
+def read_printed(table: pd.DataFrame) -> str:
+    """Reads `printed_costs`: each ratio that is printed beside the measured one."""
+    texts = []
+    for row in table[table["ratio"].notna() & table["step"].notna()].to_dict("records"):
+        low, high = row["step_low"], row["step_high"]
+        inside = low <= row["ratio"] <= high
+        verdict = "agrees with" if inside else "is above" if row["ratio"] > high else "is below"
+        texts.append(
+            f"The {row['ratio']:.2f} × of {row['paper']} ({row['place']}) {verdict} our "
+            f"{row['step']:.2f} × (quartiles {low:.2f} to {high:.2f}) for `{row['loss']}`"
+        )
+    if not texts:
+        return "No objective with a printed ratio was measured within a step."
+    return (
+        "; ".join(texts) + ". Networks and machines differ, and a larger network makes any loss's "
+        "share of a step smaller."
+    )
+
+
+def read_crf(results: pd.DataFrame) -> str:
+    """Reads the panels of `crf_figure`: how much longer the CRF takes and what it brings."""
+    texts = []
+    for panel, rows in results.groupby("panel", sort=False):
+        means = rows.groupby("iterations")[["relative", "miou"]].mean()
+        corrected = means[means.index > 0]
+        if corrected.empty or 0 not in means.index:
+            continue
+        last = corrected.iloc[-1]
+        change = 100 * (last["miou"] - means.loc[0, "miou"])
+        texts.append(
+            f"{panel}: {corrected.index[-1]} iterations take {last['relative']:.1f} × the time and "
+            f"change mean IoU by {change:+.1f} points".replace("-", "−")
+        )
+    if not texts:
+        return "No run has results of `losslab crf`: call it for finished runs."
+    return "; ".join(texts) + "."
+
+
+def show_bench(bench: pd.DataFrame) -> pd.DataFrame:
+    """`losslab bench losses` for people: time and peak memory of each loss, a column a shape."""
+    parts = []
+    for size, rows in bench.groupby("size", sort=False):
+        table = rows[["loss", "library"]].copy()
+        table[f"time, × CE, {_size(size)}"] = [f"{value:.2f}" for value in rows["ratio"]]
+        table[f"peak, × logits, {_size(size)}"] = [_number(value) for value in rows["memory"]]
+        parts.append(table.set_index(["loss", "library"]))
+    return pd.concat(parts, axis=1).fillna("–").reset_index()
+
+
+def show_held(held: pd.DataFrame) -> pd.DataFrame:
+    """`held_memory` for people."""
+    table = held[["loss", "library"]].copy()
+    table["kept by the loss, bytes"] = [f"{value:.2f}" for value in held["held"]]
+    table["with the logits, bytes"] = [f"{value:.2f}" for value in held["held"] + held["logits"]]
+    base = _total(held.iloc[0])
+    table["× CE"] = [f"{value / base:.2f}" for value in held["held"] + held["logits"]]
+    table["seen by autograd's hooks, bytes"] = [f"{value:.2f}" for value in held["declared"]]
+    return table
+
+
+def show_steps(steps: pd.DataFrame) -> pd.DataFrame:
+    """`losslab bench train` for people, short."""
+    table = steps[["loss", "library"]].copy()
+    table["step, ms"] = [f"{value:.3g}" for value in steps["milliseconds"]]
+    table["× CE"] = [
+        f"{row['ratio']:.2f} ({row['ratio_low']:.2f}–{row['ratio_high']:.2f})"
+        for row in steps.to_dict("records")
+    ]
+    table["of it the loss, %"] = [f"{100 * value:.1f}" for value in steps["share_loss"]]
+    return table
+
+
+def show_printed(table: pd.DataFrame) -> pd.DataFrame:
+    """`printed_costs` for people: printed beside measured, with the difference of the ratios."""
+    shown = table[["paper", "place", "loss", "against", "quantity", "printed"]].copy()
+    shown["printed, ×"] = [_number(value) for value in table["ratio"]]
+    shown["step here, ×"] = [_number(value) for value in table["step"]]
+    shown["difference"] = [
+        _signed(row["step"] - row["ratio"]) if row["quantity"] == "time" else "–"
+        for row in table.to_dict("records")
+    ]
+    spans = zip(table["alone_low"], table["alone_high"], strict=True)
+    shown["its term alone, × CE"] = [
+        "–" if math.isnan(low) else f"{low:.2f} to {high:.2f}" for low, high in spans
+    ]
+    shown["kept for backward, × CE"] = [_number(value) for value in table["held"]]
+    return shown
+
+
+def show_corrections(results: pd.DataFrame) -> pd.DataFrame:
+    """The panels of `crf_figure` for people: means over runs that differ in their seed alone."""
+    keys = ["panel", "loss", "iterations"]
+    means = results.groupby(keys, sort=False)[["seconds", "relative", "miou"]].mean().reset_index()
+    table = means[["panel", "loss"]].copy()
+    table["correction"] = [f"CRF-{n}" if n else "none" for n in means["iterations"]]
+    table["seconds an image"] = [f"{value:.3g}" for value in means["seconds"]]
+    table["relative time"] = [f"× {value:.1f}" for value in means["relative"]]
+    table["mean IoU, %"] = [f"{100 * value:.1f}" for value in means["miou"]]
+    return table
+
+
+def show_stored(costs: pd.DataFrame) -> pd.DataFrame:
+    """`stored_costs` for people: what a step of each loss took in the studies that are done."""
+    table = costs[["study", "setting", "device", "loss", "runs"]].copy()
+    table["step, ms"] = [f"{1000 * value:.3g}" for value in costs["step_seconds"]]
+    table["images a second"] = [f"{value:.3g}" for value in costs["images_per_second"]]
+    table["step, × baseline"] = [_number(value) for value in costs["step_ratio"]]
+    table["peak memory, GiB"] = [_number(value / 2**30) for value in costs["peak_memory_bytes"]]
+    table["memory, × baseline"] = [_number(value) for value in costs["memory_ratio"]]
+    return table
+
+
+def _span(values: pd.Series) -> str:
+    low, high = float(values.min()), float(values.max())
+    return f"{low:.2f} ×" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f} ×"
+
+
+def _bytes(values: pd.Series) -> str:
+    low, high = f"{values.min():.1f}", f"{values.max():.1f}"
+    return f"{low} bytes" if low == high else f"{low} to {high} bytes"
+
+
+def _total(row: pd.Series) -> float:
+    return float(row["held"] + row["logits"])
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2f}"
+
+
+def _signed(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:+.2f}".replace("-", "−")
+
+
+def _size(size: object) -> str:
+    return str(size).replace("x", "×")
