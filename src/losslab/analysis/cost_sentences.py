@@ -8,16 +8,16 @@ OURS = "losslab"
 
 
 def read_bench(bench: pd.DataFrame) -> str:
-    """Reads the times of `losslab bench losses`: losslab's cheapest and dearest, and the others'."""
+    """Reads the times of `losslab bench losses`: losslab's cheapest, its dearest, and memory."""
     ours = bench[bench["library"] == OURS]
     if ours.empty:
         return "No loss of losslab was measured."
-    by_loss = ours.groupby("loss")["ratio"]
-    medians = by_loss.median().sort_values()
+    medians = ours.groupby("loss")["ratio"].median().sort_values()
     cheap, dear = str(medians.index[0]), str(medians.index[-1])
-    text = f"In units of torch's cross-entropy `{cheap}` takes least, {_span(by_loss.get_group(cheap))}"
+    spans = {loss: _span(ours.loc[ours["loss"] == loss, "ratio"]) for loss in (cheap, dear)}
+    text = f"In units of torch's cross-entropy `{cheap}` takes least, {spans[cheap]}"
     if dear != cheap:
-        text += f", and `{dear}` most, {_span(by_loss.get_group(dear))}"
+        text += f", and `{dear}` most, {spans[dear]}"
     few = int((medians <= 2).sum())
     text += f"; {few} of {len(medians)} take at most twice its time."
     held = ours["memory"].dropna()
@@ -51,7 +51,7 @@ def read_steps(steps: pd.DataFrame) -> str:
     ours = steps[steps["library"] == OURS]
     if ours.empty:
         return "No loss of losslab was measured within a step."
-    top = ours.loc[ours["ratio"].idxmax()]
+    top = ours.iloc[int(ours["ratio"].argmax())]
     within = ours[(ours["ratio_low"] <= 1) & (ours["ratio_high"] >= 1)]
     text = (
         f"A step with `{top['loss']}` takes longest, {top['ratio']:.2f} × that with cross-entropy."
