@@ -254,7 +254,7 @@ def test_stopped_work_is_taken_up_picture_by_picture(call, home: Path, monkeypat
 
     run = opened(home, "all")
     with monkeypatch.context() as patch:
-        patch.setattr(probabilities, "_predict", stop_after(4, probabilities._predict))
+        patch.setattr(probabilities, "predicted", stop_after(4, probabilities.predicted))
         with pytest.raises(KeyboardInterrupt):
             store_probabilities(run, device="cpu")
     folder = run.run_dir / "probabilities"
