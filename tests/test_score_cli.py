@@ -134,6 +134,8 @@ def test_runs_may_be_chosen_by_name_study_or_folder(runs: Path, tmp_path: Path) 
     names = sorted(path.name for path in runs.iterdir() if is_done(path))
     ce = [name for name in names if "-ce-" in name]
     assert "\niou" not in said(runs, *(part for name in ce for part in ("--run", name)))
+    both = said(*(runs / name for name in ce))
+    assert both == said(runs, *(part for name in ce for part in ("--run", name)))
     alone = said(runs / ce[0])
     assert "\nce " in alone
     assert "±" not in alone.split("Mean")[0]
@@ -154,6 +156,7 @@ def test_runs_may_be_chosen_by_name_study_or_folder(runs: Path, tmp_path: Path) 
         (["--run", "foo"], "unknown finished run 'foo'"),
         (["--run", "foo", "--study", "default"], "give one of them"),
         (["--study", "default"], "no run of 'default' is done"),
+        ([".", "--study", "default"], "choose runs of one folder"),
     ],
 )
 def test_what_is_not_there_is_one_clear_error(

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 def score(
     runs: Annotated[
-        Path, typer.Argument(metavar="[RUNS_FOLDER]", help="Folder of the runs, or one run.")
-    ] = Path("runs"),
+        list[Path] | None,
+        typer.Argument(metavar="[RUNS]...", help="Folders of runs, or runs; default: runs."),
+    ] = None,
     run: Annotated[
         list[str] | None,
         typer.Option(metavar="ID", help="Only this run; may be repeated."),
@@ -47,7 +48,11 @@ def score(
 
     check_score(metric, level)
     chosen = {"metric": metric, "level": level}
-    results, ratios, note = _load(*_runs_of(runs, run, study))
+    folders = runs or [Path("runs")]
+    if len(folders) > 1 and (run or study):
+        raise StudyError("--run and --study choose runs of one folder: name one, or the runs alone")
+    asked = [pair for path in folders for pair in _runs_of(path, run, study)]
+    results, ratios, note = _load(asked)
     typer.echo(scores_text(results, **chosen))
     found = rank_all(results, **chosen, ratios=ratios) if all_definitions else None
     if found:
@@ -59,16 +64,17 @@ def score(
             typer.echo(f"wrote {path}")
 
 
-def _runs_of(folder: Path, names: list[str] | None, study: str | None) -> tuple[Path, list[str]]:
-    """The folder and the runs in it that are done, of those asked for."""
+def _runs_of(folder: Path, names: list[str] | None, study: str | None) -> list[tuple[Path, str]]:
+    """The runs in a folder that are done, of those asked for, each with the folder it is in."""
     from losslab.study.store import is_done
 
     if names and study:
         raise StudyError("--run and --study: give one of them")
     if not folder.is_dir():
         raise StudyError(f"there is no folder {folder}: name the one that holds the runs")
+    folder = folder.resolve()
     if (folder / "spec.json").is_file():
-        folder, names = folder.resolve().parent, [folder.resolve().name]
+        folder, names = folder.parent, [folder.name]
     done = sorted(path.name for path in folder.iterdir() if is_done(path))
     if not done:
         raise StudyError(f"no finished run in {folder}: name the folder that holds the runs")
@@ -76,15 +82,15 @@ def _runs_of(folder: Path, names: list[str] | None, study: str | None) -> tuple[
         for name in names:
             if name not in done:
                 raise StudyError(f"{folder}: {unknown('finished run', name, done)}")
-        return folder, names
+        return [(folder, name) for name in names]
     if study is None:
-        return folder, done
+        return [(folder, name) for name in done]
     asked = _of_study(study)
     if not (found := [name for name in asked if name in done]):
         raise StudyError(
             f"no run of {study!r} is done in {folder}; execute `losslab study {study}` first"
         )
-    return folder, found
+    return [(folder, name) for name in found]
 
 
 def _of_study(name: str) -> list[str]:
@@ -93,19 +99,25 @@ def _of_study(name: str) -> list[str]:
     return [spec.run_id for spec in expand(load_study(name))]
 
 
-def _load(folder: Path, names: list[str]) -> "tuple[pd.DataFrame, Mapping[str, float], str]":
+def _load(asked: list[tuple[Path, str]]) -> "tuple[pd.DataFrame, Mapping[str, float], str]":
     """The results of the runs under all definitions, test over training images of each setting,
     and a note on runs without results.
     """
+    import pandas as pd
+
     from losslab.analysis import check_same_data, provenance
     from losslab.analysis.folds import fold_ratios
     from losslab.metrics import DEFINITIONS
     from losslab.study.store import load_results, load_runs
 
-    runs = load_runs(folder, names)
+    folders: dict[Path, list[str]] = {}
+    for folder, name in dict.fromkeys(asked):
+        folders.setdefault(folder, []).append(name)
+    runs = pd.concat([load_runs(*pair) for pair in folders.items()], ignore_index=True)
     check_same_data(runs)
     specs = provenance.spec_table(runs)
-    results = load_results(folder, names, scores=DEFINITIONS)
+    tables = [load_results(*pair, scores=DEFINITIONS) for pair in folders.items()]
+    results = pd.concat(tables, ignore_index=True)
     bad = runs.loc[runs["status"] != "finished", "run_id"]
     note = f"Left out, since they diverged: {', '.join(bad)}." if len(bad) else ""
     ratios = fold_ratios(provenance.with_variants(runs, specs))

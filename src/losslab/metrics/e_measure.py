@@ -14,7 +14,7 @@ EPS = float(np.spacing(1))
 
 def e_measure_of_counts(counts: pd.DataFrame) -> pd.Series:
     """E-measure of every row of a table as `counts_table` makes it: a class against the rest in one
-    image, 0 to 1; NaN where no pixel is annotated.
+    image, 0 to N / (N - 1), which a perfect map has; NaN where no pixel is annotated.
 
     Fan et al. 2018, eqs. 3-6, as their code divides it: E = sum of (1 + xi)^2 / 4 over the N
     annotated pixels, by N - 1 + eps, with xi = 2ab / (a^2 + b^2 + eps), a and b being prediction
@@ -41,7 +41,8 @@ def e_measure(
     pred: Integer[Tensor, "n h w"], labels: Integer[Tensor, "n h w"], *, num_classes: int
 ) -> Float[Tensor, ""]:
     """E-measure at image level: of each class over the images whose label contains it, then the
-    mean over classes; float64, 0 to 1, NaN where no image contains any class.
+    mean over classes; float64, NaN where no image contains any class. It runs from 0 to 1, but for
+    the authors' divisor, by which a perfect map of N pixels has N / (N - 1).
 
     Fan et al. 2018; see `e_measure_of_counts`. Void pixels (255) are left out of the means. Raises
     `DataError` for indices that are no class.
