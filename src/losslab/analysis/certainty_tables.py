@@ -6,14 +6,8 @@ import pandas as pd
 
 from losslab.analysis.claims import p_text, points
 from losslab.analysis.critical_difference import CriticalDifference
+from losslab.analysis.equivalence import PRACTICAL
 from losslab.analysis.table_parts import for_one_setting
-
-_VERDICTS = {
-    "larger": "relevant gain",
-    "smaller": "relevant loss",
-    "negligible": "negligible",
-    "undecided": "undecided",
-}
 
 
 def show_tests(comparison: pd.DataFrame) -> pd.DataFrame:
@@ -55,7 +49,7 @@ def show_relevance(relevant: pd.DataFrame) -> pd.DataFrame:
     table["90 % interval"] = _spans(rows, "low_90", "high_90")
     table["95 % interval"] = _spans(rows, "low", "high")
     table["p of equivalence"] = [p_text(value) for value in rows["equivalence_p"]]
-    table["verdict"] = [_VERDICTS[name] for name in rows["practical"]]
+    table["verdict"] = [PRACTICAL[name] for name in rows["practical"]]
     return for_one_setting(table)
 
 

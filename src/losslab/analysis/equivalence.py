@@ -13,8 +13,13 @@ ROPE = 0.01
 """Half-width of the region of practical equivalence: 1 point of IoU, the lower end of the 1 to 2
 points by which runs of one network usually differ in their seed alone."""
 
-PRACTICAL = ("larger", "smaller", "negligible", "undecided")
-"""The verdicts of `relevance`."""
+PRACTICAL = {
+    "larger": "relevant gain",
+    "smaller": "relevant loss",
+    "negligible": "negligible",
+    "undecided": "undecided",
+}
+"""The verdicts of `relevance`, in words for people."""
 
 _INNER = 0.90  # level of the interval that decides equivalence: two one-sided tests at 5 %
 

@@ -14,12 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from losslab.analysis.claims import points
+from losslab.analysis.equivalence import PRACTICAL
 from losslab.plots.figures import panels
 from losslab.plots.style import LossStyle, loss_styles
 
 Styles = Mapping[str, LossStyle]
 
 _WRAP = 20  # characters of a loss's name in a line of its tick label
+_LABEL = 36  # characters of an axis's label in a line
 _ZERO = "#555555"
 _BAND = "#e4e4e4"
 _UNITS = {
@@ -62,20 +64,20 @@ def plot_relevance(
     styles = styles or loss_styles([*relevant["loss"], *relevant["baseline"]])
     rows = relevant.sort_values("difference").reset_index(drop=True)
     rope = 100 * float(rows["rope"].iloc[0])
-    limit = _limit(rows, rope)
+    frame = _frame(rows, rope)
     text = f"of no practical matter: ±{points(rope / 100, sign=False)} points"
     axes.axvspan(-rope, rope, color=_BAND, linewidth=0, zorder=0, label=text)
     axes.axvline(0, color=_ZERO, linewidth=0.8, zorder=1)
     for place, row in enumerate(rows.to_dict("records")):
         look = styles[row["loss"]]
-        _bar(axes, (100 * row["low"], 100 * row["high"]), place, look.colour, 1.0, limit)
-        _bar(axes, (100 * row["low_90"], 100 * row["high_90"]), place, look.colour, 3.0, limit)
+        _bar(axes, (100 * row["low"], 100 * row["high"]), place, look.colour, 1.0, frame)
+        _bar(axes, (100 * row["low_90"], 100 * row["high_90"]), place, look.colour, 3.0, frame)
         _mark(axes, 100 * row["difference"], place, look.marker, look.colour)
-        _at_right(axes, place, row["practical"])
+        _at_right(axes, place, PRACTICAL[row["practical"]])
     for width, name in ((3.0, "90 % interval"), (1.0, "95 %")):
         axes.plot([], [], color=_ZERO, linewidth=width, label=name)
-    axes.set_xlim(-limit, limit)
-    axes.set_xlabel(f"{label}: difference from {rows['baseline'].iloc[0]}, points")
+    axes.set_xlim(frame)
+    axes.set_xlabel(_difference(label, rows["baseline"].iloc[0]))
     _legend(axes, ncols=2)
     return _name_losses(axes, rows["loss"])
 
@@ -87,7 +89,7 @@ def plot_units(units: pd.DataFrame, axes: Axes, *, label: str = "score") -> Axes
     """
     order = units.groupby("loss")["difference"].mean().sort_values().index
     offsets = dict(zip(_UNITS, (0.22, 0.0, -0.22), strict=True))
-    limit = _limit(units, 0.0)
+    frame = _frame(units, 0.0)
     axes.axvline(0, color=_ZERO, linewidth=0.8, zorder=1)
     for unit, (marker, colour) in _UNITS.items():
         rows = units[units["unit"] == unit].set_index("loss")
@@ -95,11 +97,12 @@ def plot_units(units: pd.DataFrame, axes: Axes, *, label: str = "score") -> Axes
             if loss not in rows.index:
                 continue
             row, height = rows.loc[loss], place + offsets[unit]
-            _bar(axes, (100 * row["low"], 100 * row["high"]), height, colour, 1.4, limit)
+            _bar(axes, (100 * row["low"], 100 * row["high"]), height, colour, 1.4, frame)
             _mark(axes, 100 * row["difference"], height, marker, colour)
-        axes.plot([], [], marker=marker, color=colour, markersize=4, label=f"over {unit}")
-    axes.set_xlim(-limit, limit)
-    axes.set_xlabel(f"{label}: difference from {units['baseline'].iloc[0]}, points")
+        name = {"seeds": "over seeds", "seeds and images": "both"}.get(unit, unit)
+        axes.plot([], [], marker=marker, color=colour, markersize=4, label=name)
+    axes.set_xlim(frame)
+    axes.set_xlabel(_difference(label, units["baseline"].iloc[0]))
     _legend(axes, ncols=3)
     return _name_losses(axes, order)
 
@@ -119,7 +122,7 @@ def relevance_figure(relevant: pd.DataFrame, *, label: str, styles: Styles) -> F
     def draw(_: str, rows: pd.DataFrame, axes: Axes) -> Axes:
         return plot_relevance(rows, axes, label=label, styles=styles)
 
-    return panels(relevant, draw, height=0.35 + _height(relevant, 0.3))
+    return panels(relevant, draw, height=0.5 + _height(relevant, 0.3))
 
 
 def units_figure(units: pd.DataFrame, *, label: str) -> Figure:
@@ -128,35 +131,42 @@ def units_figure(units: pd.DataFrame, *, label: str) -> Figure:
     def draw(_: str, rows: pd.DataFrame, axes: Axes) -> Axes:
         return plot_units(rows, axes, label=label)
 
-    return panels(units, draw, height=0.2 + _height(units, 0.42))
+    return panels(units, draw, height=0.35 + _height(units, 0.42))
 
 
 def _bar(
     axes: Axes,
     ends: tuple[float, float],
-    place: float,
+    place: float | int,
     colour: str,
     width: float,
-    limit: float = math.inf,
+    frame: tuple[float, float] = (-math.inf, math.inf),
 ) -> None:
     """An interval as a line; an end outside the frame is an arrow on its edge."""
     if math.isnan(ends[0]):
         return
-    seen = [max(ends[0], -limit), min(ends[1], limit)]
+    seen = [max(ends[0], frame[0]), min(ends[1], frame[1])]
     axes.plot(seen, [place] * 2, color=colour, linewidth=width, zorder=3, solid_capstyle="butt")
     for value, end, marker in zip(ends, seen, "<>", strict=True):
         if value != end:
             axes.plot(end, place, marker=marker, color=colour, markersize=4, clip_on=False)
 
 
-def _mark(axes: Axes, centre: float, place: float, marker: str, colour: str) -> None:
+def _mark(axes: Axes, centre: float, place: float | int, marker: str, colour: str) -> None:
     options = {"markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.5, "zorder": 5}
     axes.plot(centre, place, marker=marker, color=colour, linestyle="none", **options)
 
 
-def _at_right(axes: Axes, place: float, text: str) -> None:
+def _at_right(axes: Axes, place: float | int, text: str) -> None:
     look: dict = {"transform": axes.get_yaxis_transform(), "fontsize": 7, "va": "center"}
     axes.text(1.02, place, text, clip_on=False, **look)
+
+
+def _difference(label: str, baseline: str) -> str:
+    text = f"difference from {baseline}, points"
+    if len(label) < _LABEL:
+        return f"{label}:\n{fill(text, _LABEL, break_on_hyphens=False)}"
+    return fill(f"{label}: {text}", _LABEL, break_on_hyphens=False)
 
 
 def _legend(axes: Axes, *, ncols: int) -> None:
@@ -165,11 +175,16 @@ def _legend(axes: Axes, *, ncols: int) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), **options)
 
 
-def _limit(rows: pd.DataFrame, band: float) -> float:
-    """Half-width of the frame in points: all means and the band, intervals up to 3 x these."""
-    inner = max(float(100 * rows["difference"].abs().max()), band, 0.01)
-    outer = np.nanmax([inner, *(100 * rows["low"].abs()), *(100 * rows["high"].abs())])
-    return 1.08 * min(float(outer), 3 * inner)
+def _frame(rows: pd.DataFrame, band: float) -> tuple[float, float]:
+    """Both ends of the frame in points: 0, the band, all means, and of an interval that reaches far
+    out as much again as these take."""
+    means = 100 * rows["difference"]
+    inner = min(float(means.min()), -band, 0.0), max(float(means.max()), band, 0.0)
+    room = max(inner[1] - inner[0], 0.01)
+    low = np.nanmin([inner[0], *(100 * rows["low"]).clip(lower=inner[0] - room)])
+    high = np.nanmax([inner[1], *(100 * rows["high"]).clip(upper=inner[1] + room)])
+    margin = 0.06 * (high - low) or 0.01
+    return float(low - margin), float(high + margin)
 
 
 def _height(table: pd.DataFrame, row: float) -> float:
@@ -179,7 +194,9 @@ def _height(table: pd.DataFrame, row: float) -> float:
 
 
 def _name_losses(axes: Axes, losses: pd.Series | pd.Index) -> Axes:
-    axes.set_yticks(range(len(losses)), [fill(str(loss), _WRAP) for loss in losses])
+    axes.set_yticks(
+        range(len(losses)), [fill(str(loss), _WRAP, break_on_hyphens=False) for loss in losses]
+    )
     axes.set_ylim(-0.6, len(losses) - 0.4)
     axes.tick_params(axis="y", length=0)
     return axes
