@@ -1,5 +1,6 @@
 """The reproduction for people: tables as printed, sentences, other data, tests, level set terms."""
 
+import json
 import math
 
 import pandas as pd
@@ -17,6 +18,7 @@ from losslab.analysis.reproduction.levelset import (
 )
 from losslab.losses import canonical
 from losslab.study.grid import expand
+from losslab.study.notebooks import find_template, template_parameters
 from losslab.study.plan import load_study, study_names
 from tests.analysis.reproduced import LARGEFOV, ON_VAL, RAHMAN, MadeRuns, as_published
 
@@ -39,6 +41,14 @@ def test_every_run_of_a_protocol_stands_in_a_printed_cell(name: str) -> None:
     table = reproduction_table(published.paper, published.tables, made.finished())
     standing = {one for text in table["run_ids"] for one in text.split(", ") if one}
     assert standing == {run["run_id"] for run in made.runs}
+
+
+def test_the_notebook_takes_what_a_report_gives_and_is_short() -> None:
+    template = find_template("reproduction")
+    wanted = {*template_parameters(find_template("compare")), "paper", "tables"}
+    assert set(template_parameters(template)) >= wanted
+    cells = json.loads(template.read_text())["cells"]
+    assert sum(cell["cell_type"] == "code" for cell in cells) < 20
 
 
 @pytest.mark.parametrize("paper", PAPERS)

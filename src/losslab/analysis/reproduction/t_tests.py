@@ -13,6 +13,12 @@ _KEYS = ["model", "dataset", "class", "variant"]
 METRICS = ("accuracy", "iou", "epochs")
 """His Figs. and tests: pixel accuracy, IoU, epochs to convergence."""
 
+CAPTION = (
+    "Van Beers tests the difference of the two losses over his settings by a paired t-test "
+    "(section 5). All settings share the pictures of two test sets, so they are not independent "
+    "and p is too small. IoU loss less cross-entropy:"
+)
+
 _LOSSES = {"ce": "ce", "iou(per='image', reduction='sum')": "iou"}
 
 
@@ -65,6 +71,7 @@ def paired_tests(pairs: pd.DataFrame) -> pd.DataFrame:
 
 def show_tests(tests: pd.DataFrame) -> pd.DataFrame:
     """`paired_tests` for people: "n, mean difference, p" as published and as measured."""
+
     def text(row: dict) -> str:
         epochs = f"{row['difference']:+.1f} epochs".replace("-", "−")
         size = epochs if row["metric"] == "epochs" else f"{points(row['difference'], 2)} points"
