@@ -4,6 +4,8 @@ import math
 
 import pandas as pd
 
+from losslab.analysis.claims import points
+
 OURS = "losslab"
 
 
@@ -19,7 +21,7 @@ def read_bench(bench: pd.DataFrame) -> str:
     if dear != cheap:
         text += f", and `{dear}` most, {spans[dear]}"
     few = int((medians <= 2).sum())
-    text += f"; {few} of {len(medians)} take at most twice its time."
+    text += f"; {few} of {len(medians)} take at most twice its time"
     held = ours["memory"].dropna()
     return (
         f"{text} At their peak they need {_span(held)} the logits' memory." if len(held) else text
@@ -53,9 +55,8 @@ def read_steps(steps: pd.DataFrame) -> str:
         return "No loss of losslab was measured within a step."
     top = ours.iloc[int(ours["ratio"].argmax())]
     within = ours[(ours["ratio_low"] <= 1) & (ours["ratio_high"] >= 1)]
-    text = (
-        f"A step with `{top['loss']}` takes longest, {top['ratio']:.2f} × that with cross-entropy."
-    )
+    text = f"A step with `{top['loss']}` takes longest, {top['ratio']:.2f} × that with "
+    text += f"cross-entropy ({top['ratio_by_parts']:.2f} × by parts)."
     if len(within):
         names = ", ".join(f"`{loss}`" for loss in within["loss"])
         text += f" The quartiles of {names} hold 1: no difference is seen."
@@ -66,18 +67,19 @@ def read_printed(table: pd.DataFrame) -> str:
     """Reads `printed_costs`: each ratio that is printed beside the measured one."""
     texts = []
     for row in table[table["ratio"].notna() & table["step"].notna()].to_dict("records"):
-        low, high = row["step_low"], row["step_high"]
-        inside = low <= row["ratio"] <= high
-        verdict = "agrees with" if inside else "is above" if row["ratio"] > high else "is below"
+        low, high, ratio = row["step_low"], row["step_high"], row["ratio"]
+        where = "within" if low <= ratio <= high else "above" if ratio > high else "below"
         texts.append(
-            f"The {row['ratio']:.2f} × of {row['paper']} ({row['place']}) {verdict} our "
-            f"{row['step']:.2f} × (quartiles {low:.2f} to {high:.2f}) for `{row['loss']}`"
+            f"The {ratio:.2f} × of {row['paper']} ({row['place']}) lies {where} the quartiles of our "
+            f"{row['step']:.2f} × for `{row['loss']}` ({low:.2f} to {high:.2f}; by parts "
+            f"{row['parts']:.2f})"
         )
     if not texts:
         return "No objective with a printed ratio was measured within a step."
     return (
-        "; ".join(texts) + ". Networks and machines differ, and a larger network makes any loss's "
-        "share of a step smaller."
+        "; ".join(texts)
+        + ". Networks and machines differ: the larger the network, the smaller any "
+        "loss's share of a step."
     )
 
 
@@ -85,16 +87,16 @@ def read_crf(results: pd.DataFrame) -> str:
     """Reads the panels of `crf_figure`: how much longer the CRF takes and what it brings."""
     texts = []
     for panel, rows in results.groupby("panel", sort=False):
-        means = rows.groupby("iterations")[["relative", "miou"]].mean()
-        corrected = means[means.index > 0]
-        if corrected.empty or 0 not in means.index:
+        means = rows.groupby(["loss", "iterations"])[["relative", "miou"]].mean().reset_index()
+        corrected = means[means["iterations"] > 0].sort_values("iterations")
+        if corrected.empty:
             continue
-        last = corrected.iloc[-1]
-        change = 100 * (last["miou"] - means.loc[0, "miou"])
-        texts.append(
-            f"{panel}: {corrected.index[-1]} iterations take {last['relative']:.1f} × the time and "
-            f"change mean IoU by {change:+.1f} points".replace("-", "−")
-        )
+        base = corrected[corrected["loss"] == corrected["loss"].min()].iloc[-1]
+        text = f"{panel}: {base['iterations']:.0f} iterations after `{base['loss']}` take "
+        text += f"{base['relative']:.1f} × the network's time; their mean IoU lies "
+        alone = means[means["iterations"] == 0].to_dict("records")
+        gaps = [(points(base["miou"] - row["miou"]), row["loss"]) for row in alone]
+        texts.append(text + " and ".join(f"{gap} points from `{loss}` alone" for gap, loss in gaps))
     if not texts:
         return "No run has results of `losslab crf`: call it for finished runs."
     return "; ".join(texts) + "."
@@ -116,8 +118,8 @@ def show_held(held: pd.DataFrame) -> pd.DataFrame:
     table = held[["loss", "library"]].copy()
     table["kept by the loss, bytes"] = [f"{value:.2f}" for value in held["held"]]
     table["with the logits, bytes"] = [f"{value:.2f}" for value in held["held"] + held["logits"]]
-    base = _total(held.iloc[0])
-    table["× CE"] = [f"{value / base:.2f}" for value in held["held"] + held["logits"]]
+    base = float(held["held"].iloc[0])
+    table.insert(3, "kept by the loss, × CE", [f"{value / base:.2f}" for value in held["held"]])
     table["seen by autograd's hooks, bytes"] = [f"{value:.2f}" for value in held["declared"]]
     return table
 
@@ -125,20 +127,24 @@ def show_held(held: pd.DataFrame) -> pd.DataFrame:
 def show_steps(steps: pd.DataFrame) -> pd.DataFrame:
     """`losslab bench train` for people, short."""
     table = steps[["loss", "library"]].copy()
-    table["step, ms"] = [f"{value:.3g}" for value in steps["milliseconds"]]
+    table["step, ms"] = [_digits(value) for value in steps["milliseconds"]]
     table["× CE"] = [
         f"{row['ratio']:.2f} ({row['ratio_low']:.2f}–{row['ratio_high']:.2f})"
         for row in steps.to_dict("records")
     ]
+    table["by parts, × CE"] = [_number(value) for value in steps["ratio_by_parts"].astype(float)]
     table["of it the loss, %"] = [f"{100 * value:.1f}" for value in steps["share_loss"]]
     return table
 
 
 def show_printed(table: pd.DataFrame) -> pd.DataFrame:
     """`printed_costs` for people: printed beside measured, with the difference of the ratios."""
-    shown = table[["paper", "place", "loss", "against", "quantity", "printed"]].copy()
+    shown = table[["paper", "place", "loss"]].copy()
+    shown["of"] = table["quantity"] + ", against " + table["against"]
+    shown["printed"] = table["printed"]
     shown["printed, ×"] = [_number(value) for value in table["ratio"]]
     shown["step here, ×"] = [_number(value) for value in table["step"]]
+    shown["by parts, ×"] = [_number(value) for value in table["parts"]]
     shown["difference"] = [
         _signed(row["step"] - row["ratio"]) if row["quantity"] == "time" else "–"
         for row in table.to_dict("records")
@@ -147,6 +153,7 @@ def show_printed(table: pd.DataFrame) -> pd.DataFrame:
     shown["its term alone, × CE"] = [
         "–" if math.isnan(low) else f"{low:.2f} to {high:.2f}" for low, high in spans
     ]
+    shown["its peak, × CE"] = [_number(value) for value in table["peak"]]
     shown["kept for backward, × CE"] = [_number(value) for value in table["held"]]
     return shown
 
@@ -166,8 +173,8 @@ def show_corrections(results: pd.DataFrame) -> pd.DataFrame:
 def show_stored(costs: pd.DataFrame) -> pd.DataFrame:
     """`stored_costs` for people: what a step of each loss took in the studies that are done."""
     table = costs[["study", "setting", "device", "loss", "runs"]].copy()
-    table["step, ms"] = [f"{1000 * value:.3g}" for value in costs["step_seconds"]]
-    table["images a second"] = [f"{value:.3g}" for value in costs["images_per_second"]]
+    table["step, ms"] = [_digits(1000 * value) for value in costs["step_seconds"]]
+    table["images a second"] = [_digits(value) for value in costs["images_per_second"]]
     table["step, × baseline"] = [_number(value) for value in costs["step_ratio"]]
     table["peak memory, GiB"] = [_number(value / 2**30) for value in costs["peak_memory_bytes"]]
     table["memory, × baseline"] = [_number(value) for value in costs["memory_ratio"]]
@@ -190,6 +197,11 @@ def _total(row: pd.Series) -> float:
 
 def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.2f}"
+
+
+def _digits(value: float) -> str:
+    """Three digits, more of larger numbers; no powers of ten."""
+    return "–" if math.isnan(value) else f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _signed(value: float) -> str:

@@ -72,6 +72,12 @@ def read_bench(folder: str | Path, name: str) -> pd.DataFrame:
     return table
 
 
+def own_rows(bench: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `losslab bench losses` of losslab's losses and of torch's cross-entropy."""
+    base = (bench["library"] == "torch") & bench["loss"].str.contains("cross_entropy")
+    return bench[base | (bench["library"] == "losslab")]
+
+
 _RATIOS = ("wall_ratio", "step_ratio", "memory_ratio")
 
 

@@ -63,14 +63,16 @@ def printed_costs(steps: pd.DataFrame, losses: pd.DataFrame, held: pd.DataFrame)
 
     `steps` and `losses` are tables of `losslab bench train` and `losslab bench losses`, `held` is
     that of `held_memory`. Columns: those of PrintedCost; step, step_low, step_high (a training step
-    with the objective, in units of that with torch's cross-entropy); alone_low, alone_high (the
-    term by itself, least and greatest over the shapes with several classes); held (bytes that the
-    objective keeps for its backward pass, logits included, in units of torch's cross-entropy's).
-    NaN where it was not measured.
+    with the objective, in units of that with torch's cross-entropy); parts (the same if data,
+    augmentation and loss alone took other times); alone_low, alone_high (the
+    term by itself, least and greatest over the shapes with several classes); peak (its peak memory
+    beyond the logits, greatest of these shapes) and held (what the objective keeps for its backward
+    pass, logits apart), both in units of torch's cross-entropy's. NaN where it was not measured.
     """
     rows = []
     several = losses[losses["size"].str.split("x").str[1].astype(int) > 1]
     reference = _held(held, "cross_entropy")
+    base = several[several["loss"] == "cross_entropy"].set_index("shape")["memory"]
     for printed in PRINTED:
         step = steps[(steps["loss"] == printed.loss) & (steps["library"] == "losslab")]
         row = printed._asdict()
@@ -78,15 +80,18 @@ def printed_costs(steps: pd.DataFrame, losses: pd.DataFrame, held: pd.DataFrame)
             row[name.replace("ratio", "step")] = (
                 float(step[name].iloc[0]) if len(step) else math.nan
             )
+        row["parts"] = float(step["ratio_by_parts"].iloc[0]) if len(step) else math.nan
         alone = several[(several["loss"] == printed.term) & (several["library"] == "losslab")]
         row |= {"alone_low": alone["ratio"].min(), "alone_high": alone["ratio"].max()}
-        rows.append(row | {"held": _held(held, printed.loss) / reference})
+        peaks = alone.set_index("shape")["memory"] / base
+        row |= {"peak": peaks.max(), "held": _held(held, printed.loss) / reference}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
 def _held(held: pd.DataFrame, loss: str) -> float:
     found = held[(held["loss"] == loss) & held["library"].isin(["losslab", "torch"])]
-    return float((found["held"] + found["logits"]).iloc[0]) if len(found) else math.nan
+    return float(found["held"].iloc[0]) if len(found) else math.nan
 
 
 CORRECTIONS = {"": 0, "dense CRF, 5 iterations": 5, "dense CRF, 10 iterations": 10}

@@ -1,11 +1,13 @@
 """What losses cost: time by itself and within a step, memory, and a CRF instead of a loss."""
 
 import math
+from itertools import cycle
 from textwrap import fill
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from losslab.errors import StudyError
@@ -26,10 +28,11 @@ def ratios_figure(bench: pd.DataFrame) -> Figure:
     """
     names = _by_ratio(bench)
     with figure_style():
-        height = 0.75 + 0.17 * len(names)
+        height = 0.75 + _height(names, _WIDE)
         figure, ((times, memory),) = new_figure(1, 2, width=PAGE, height=height)
         plot_ratios(bench, times, names=names)
         plot_ratios(bench, memory, names=names, column="memory")
+        _rows(times, names, wrap=_WIDE)
         times.set_xlabel("time, × torch's cross-entropy (log scale)")
         memory.set_xlabel("peak memory, × the logits (log scale)")
         memory.set_yticklabels([])
@@ -48,17 +51,13 @@ def plot_ratios(
     shapes = list(dict.fromkeys(zip(bench["shape"], bench["size"], strict=True)))
     for number, (shape, size) in enumerate(shapes):
         colour, marker = _LOOKS[number % len(_LOOKS)]
-        rows = bench[bench["shape"] == shape].set_index(_names(bench[bench["shape"] == shape]))
-        rows = rows.reindex(names).dropna(subset=[column])
-        places = [
-            names.index(str(name)) + 0.16 * (number - (len(shapes) - 1) / 2) for name in rows.index
-        ]
-        look = {"color": colour, "linewidth": 0.8}
+        rows = bench[bench["shape"] == shape].dropna(subset=[column])
+        shift = 0.16 * (number - (len(shapes) - 1) / 2)
+        places = [names.index(name) + shift for name in _names(rows)]
         if column == "ratio":
-            axes.hlines(places, rows["ratio_low"], rows["ratio_high"], **look)
-        axes.plot(
-            rows[column], places, marker, color=colour, markersize=2.8, label=size.replace("x", "×")
-        )
+            axes.hlines(places, rows["ratio_low"], rows["ratio_high"], color=colour, linewidth=0.8)
+        look = {"color": colour, "markersize": 2.8, "label": str(size).replace("x", "×")}
+        axes.plot(rows[column], places, marker, **look)
     base = bench[bench["library"] == "torch"]
     base = base[base["loss"].str.contains("cross_entropy")][column].median()
     if not math.isnan(base):
@@ -69,7 +68,8 @@ def plot_ratios(
 def held_figure(held: pd.DataFrame) -> Figure:
     """What losses keep from the forward to the backward pass: see `plot_held`."""
     with figure_style():
-        figure, ((axes,),) = new_figure(width=COLUMN, height=0.85 + 0.17 * len(held))
+        height = 0.85 + _height(_names(held))
+        figure, ((axes,),) = new_figure(width=COLUMN, height=height)
         plot_held(held, axes)
         handles, labels = axes.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=2, handlelength=1)
@@ -107,7 +107,8 @@ def plot_held(held: pd.DataFrame, axes: Axes) -> Axes:
 def steps_figure(steps: pd.DataFrame, printed: pd.DataFrame) -> Figure:
     """A training step with each loss: see `plot_steps`."""
     with figure_style():
-        figure, ((axes,),) = new_figure(width=COLUMN, height=0.95 + 0.2 * len(steps))
+        height = 1.0 + 1.15 * _height(_names(steps))
+        figure, ((axes,),) = new_figure(width=COLUMN, height=height)
         plot_steps(steps, printed, axes)
         handles, labels = axes.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=1)
@@ -117,6 +118,7 @@ def steps_figure(steps: pd.DataFrame, printed: pd.DataFrame) -> Figure:
 def plot_steps(steps: pd.DataFrame, printed: pd.DataFrame, axes: Axes) -> Axes:
     """Draw the ratios of `losslab bench train` with their quartiles, and those that papers print.
 
+    By parts is what the ratio would be if data, augmentation and loss alone took other times.
     `printed` is the table of `printed_costs`; of it the ratios of time are drawn as open marks.
     """
     _check(steps)
@@ -124,14 +126,16 @@ def plot_steps(steps: pd.DataFrame, printed: pd.DataFrame, axes: Axes) -> Axes:
     names = _names(rows)
     axes.axvline(1, color="#777777", linewidth=0.6, zorder=0)
     axes.hlines(range(len(rows)), rows["ratio_low"], rows["ratio_high"], color=_BASE, linewidth=1)
-    axes.plot(rows["ratio"], range(len(rows)), "o", color=_BASE, label="measured, with quartiles")
+    axes.plot(rows["ratio"], range(len(rows)), "o", color=_BASE, label="whole step, with quartiles")
+    look = {"color": "#000000", "markersize": 7, "markeredgewidth": 1.2}
+    axes.plot(rows["ratio_by_parts"], range(len(rows)), "|", label="by parts", **look)
     known = printed[(printed["quantity"] == "time") & printed["ratio"].notna()]
     for row in known.to_dict("records"):
         if row["loss"] in names:
             look = {"color": _PRINTED, "markerfacecolor": "none", "markersize": 6}
             text = f"printed by {row['paper']}, {row['place']}"
             axes.plot(row["ratio"], names.index(row["loss"]), "D", label=text, **look)
-    axes.set_xlabel("training step, × that with torch's cross-entropy")
+    axes.set_xlabel("training step, × cross-entropy's")
     return _rows(axes, names)
 
 
@@ -149,39 +153,57 @@ def crf_figure(results: pd.DataFrame) -> Figure:
         figure, grid = new_figure(lines, columns, width=width, height=0.3 + 1.9 * lines)
         cells = [axes for line in grid for axes in line]
         for axes, (panel, rows) in zip(cells, groups, strict=False):
-            plot_crf(rows, axes)
+            plot_crf(rows, axes, losses=sorted(results["loss"].unique()))
             axes.set_title(fill(str(panel), 38), loc="left")
         for axes in cells[len(groups) :]:
             axes.set_visible(False)
-        handles = {}
-        for axes in cells:
-            handles |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-        figure.legend(
-            handles.values(), handles.keys(), loc="outside lower center", ncols=min(4, len(handles))
-        )
+        handles = _crf_key(results)
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(5, len(handles)))
     return figure
 
 
-def plot_crf(results: pd.DataFrame, axes: Axes) -> Axes:
-    """Draw mean IoU over the seconds of an image, a line a loss through numbers of iterations."""
-    for number, (loss, rows) in enumerate(results.groupby("loss")):
-        colour, marker = _LOOKS[number % len(_LOOKS)]
-        rows = rows.groupby("iterations")[["seconds", "miou"]].mean()
-        axes.plot(rows["seconds"], 100 * rows["miou"], marker=marker, color=colour, label=str(loss))
-        for iterations, row in rows.iterrows():
-            text = f"CRF-{iterations}" if iterations else "alone"
-            axes.annotate(
-                text,
-                (row["seconds"], 100 * row["miou"]),
-                (3, 4),
-                textcoords="offset points",
-                size=6.5,
-            )
-    axes.margins(0.22)
+def plot_crf(results: pd.DataFrame, axes: Axes, *, losses: list) -> Axes:
+    """Draw mean IoU over the seconds of an image: a line a loss, a marker a number of iterations.
+
+    `losses` are those of all panels, in the order of their colours.
+    """
+    for loss, rows in results.groupby("loss"):
+        colour = _COLOURS[losses.index(loss) % len(_COLOURS)]
+        means = rows.groupby("iterations")[["seconds", "miou"]].mean()
+        axes.plot(means["seconds"], 100 * means["miou"], color=colour, linewidth=0.8)
+        for iterations, row in means.iterrows():
+            marker = _MARKERS.get(iterations, "v")
+            axes.plot(row["seconds"], 100 * row["miou"], marker, color=colour, markersize=5)
+    axes.margins(0.15)
     axes.grid(axis="both")
     axes.set_xlabel("seconds an image")
     axes.set_ylabel("mean IoU, %")
     return axes
+
+
+_COLOURS = [colour for colour, _ in _LOOKS]
+_MARKERS: dict[object, str] = {0: "o", 5: "s", 10: "D"}
+
+
+def _crf_key(results: pd.DataFrame) -> list[Line2D]:
+    """A line for each loss, a marker for each number of iterations."""
+    losses = sorted(results["loss"].unique())
+    lines = [
+        Line2D([], [], color=colour, label=str(loss))
+        for colour, loss in zip(cycle(_COLOURS), losses, strict=False)
+    ]
+    found = sorted(results["iterations"].unique())
+    return lines + [
+        Line2D(
+            [],
+            [],
+            linestyle="",
+            color="#777777",
+            marker=_MARKERS.get(number, "v"),
+            label=f"CRF, {number} iterations" if number else "network alone",
+        )
+        for number in found
+    ]
 
 
 def _by_ratio(bench: pd.DataFrame) -> list[str]:
@@ -197,8 +219,18 @@ def _names(table: pd.DataFrame) -> list[str]:
     return [loss if library == "losslab" else f"{loss} ({library})" for loss, library in pairs]
 
 
-def _rows(axes: Axes, names: list[str]) -> Axes:
-    axes.set_yticks(range(len(names)), [fill(name, 34) for name in names])
+_NARROW, _WIDE = 26, 42
+"""Letters of a loss's name in a line, of a figure one column or a page wide."""
+
+
+def _height(names: list[str], wrap: int = _NARROW) -> float:
+    """Inches that rows of these names need: all as high as the highest."""
+    lines = max(fill(name, wrap).count("\n") + 1 for name in names)
+    return len(names) * (0.06 + 0.11 * lines)
+
+
+def _rows(axes: Axes, names: list[str], *, wrap: int = _NARROW) -> Axes:
+    axes.set_yticks(range(len(names)), [fill(name, wrap) for name in names])
     axes.set_ylim(-0.7, len(names) - 0.3)
     axes.tick_params(axis="y", length=0, labelsize=6.5)
     axes.grid(axis="x")
