@@ -15,6 +15,7 @@ from losslab.analysis.critical_difference import (
     settings_needed,
 )
 from losslab.errors import StudyError
+from losslab.plots.critical_difference import critical_difference_figure
 from tests.analysis.by_hand import settings_of
 
 # Demšar 2006, table 6: ranks of four trees on 14 data sets; means 3.143, 2.000, 2.893, 1.964.
@@ -196,8 +197,14 @@ def test_settings_without_all_losses_are_left_out_and_counted() -> None:
 def test_without_a_setting_of_all_losses_there_are_no_ranks() -> None:
     scores = settings_of(("a", "b"), np.linspace(0.4, 0.6, 4).reshape(2, 2))
     none = scores[(scores["setting"] == "s0") == (scores["loss"] == "a")]
-    with pytest.raises(StudyError, match="no setting has all of a, b"):
-        critical_difference(none, {"s0": "t", "s1": "u"})
+    found = critical_difference(none, {"s0": "t", "s1": "u"})
+    assert (found.n, found.left_out) == (0, 2)
+    assert found.ranks["rank"].isna().all()
+    assert read_critical_difference(found) == (
+        "Nothing can be ranked: no setting has a score of all of a, b."
+    )
+    with pytest.raises(StudyError, match="nothing to draw: no setting"):
+        critical_difference_figure(found, styles={})
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,8 @@ def read_interquartile(found: pd.DataFrame, baseline: str) -> str:
 
 def read_critical_difference(found: CriticalDifference) -> str:
     """Reads the diagram of ranks: the best, what is not told apart from it, and what limits it."""
+    if not found.n:
+        return f"Nothing can be ranked: {found.reason}."
     best = found.ranks.iloc[0]
     over = f"{found.n} {found.unit}{'' if found.n == 1 else 's'}"
     text = f"`{best['loss']}` has the best mean rank over {over} ({best['rank']:.2f} of "

@@ -53,13 +53,18 @@ def show_relevance(relevant: pd.DataFrame) -> pd.DataFrame:
     return for_one_setting(table)
 
 
-def show_hierarchical(found: pd.DataFrame) -> pd.DataFrame:
-    """`hierarchical_comparison` or `hierarchical_over_settings` for people, in points."""
+def show_hierarchical(found: pd.DataFrame, nested: pd.DataFrame | None = None) -> pd.DataFrame:
+    """`hierarchical_comparison` or `hierarchical_over_settings` for people, in points.
+
+    `nested` is the same comparison by `scheme="nested"`, for a column beside the other.
+    """
     table, rows = _start(found), _ordered(found)
     table["over"] = rows["over"].to_list()
     table["seeds"], table["images"] = rows["seeds"].to_list(), rows["images"].to_list()
     table["difference, points"] = [points(value, 2) for value in rows["difference"]]
     table["95 % interval"] = _spans(rows, "low", "high")
+    if nested is not None:
+        table["nested bootstrap"] = _spans(_ordered(nested), "low", "high")
     if rows["se_seeds"].notna().any():
         runs = "settings" if (rows["over"] == "settings and images").any() else "seeds"
         table[f"standard error from {runs}"] = [_unsigned(value) for value in rows["se_seeds"]]

@@ -29,7 +29,7 @@ _DIGITS = 12  # scores that agree so far are tied
 class CriticalDifference:
     """What `critical_difference` found.
 
-    - ranks: loss and rank (the mean over the rows, 1 being best), best first;
+    - ranks: loss and rank (the mean over the rows, 1 being best), best first; NaN without a row;
     - n: how many rows were ranked, each a `unit` of `UNITS`, on so many test_sets; left_out: rows
       that lack a loss;
     - chi2 and friedman_p; pairs: one, other (the worse rank), difference (of their mean ranks), p,
@@ -84,7 +84,7 @@ def critical_difference(
     range of k losses over the root of 2. Neither waits for Friedman's test: both hold the level
     over all pairs by themselves.
 
-    Raises StudyError for an unknown unit or method, a single loss, and where no row has all losses.
+    Raises StudyError for an unknown unit or method and for a single loss.
     """
     for kind, name, choices in (("unit", unit, UNITS), ("method", method, METHODS)):
         if name not in choices:
@@ -95,14 +95,9 @@ def critical_difference(
     pooled = pool_settings(scores, losses[0], test_sets if unit == "test set" else None)
     table = pooled.pivot(index="unit", columns="loss", values="value").reindex(columns=losses)
     whole = table.dropna()
-    if whole.empty:
-        raise StudyError(
-            f"no {unit} has all of {', '.join(losses)}: rank losses that were run in the same "
-            f"{unit}s"
-        )
     values = whole.to_numpy(float).round(_DIGITS)
     ranks = scipy.stats.rankdata(-values, axis=1)
-    means = pd.DataFrame({"loss": losses, "rank": ranks.mean(0)})
+    means = pd.DataFrame({"loss": losses, "rank": ranks.mean(0) if len(ranks) else math.nan})
     order = means.sort_values(["rank", "loss"]).index
     names = [str(name) for name in scores["setting"].unique()]
     every = names if unit == "setting" else {test_sets[name] for name in names}
@@ -115,6 +110,8 @@ def critical_difference(
         method=method,
         level=level,
     )
+    if whole.empty:
+        return replace(found, reason=f"no {unit} has a score of all of {', '.join(losses)}")
     if len(whole) < FEWEST:
         are = " is" if len(whole) == 1 else "s are"
         few = f"{len(whole)} {unit}{are} too few to test ranks: at least {FEWEST} are needed"

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from losslab.analysis.critical_difference import CriticalDifference
+from losslab.errors import StudyError
 from losslab.plots.style import COLUMN, LossStyle, figure_style, loss_styles, new_figure
 
 Styles = Mapping[str, LossStyle]
@@ -66,7 +67,12 @@ def plot_critical_difference(
 
 
 def critical_difference_figure(found: CriticalDifference, *, styles: Styles) -> Figure:
-    """The diagram as a figure one column wide: see `plot_critical_difference`."""
+    """The diagram as a figure one column wide: see `plot_critical_difference`.
+
+    Raises StudyError where nothing was ranked.
+    """
+    if not found.n:
+        raise StudyError(f"nothing to draw: {found.reason}")
     lines = max(_name(loss).count("\n") + 1 for loss in found.ranks["loss"])
     height = 0.9 + (0.06 + 0.12 * lines) * len(found.ranks)
     with figure_style():
