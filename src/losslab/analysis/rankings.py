@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from itertools import combinations
 from typing import NamedTuple
 
 import pandas as pd
@@ -10,8 +9,8 @@ import scipy
 
 from losslab.analysis.claims import ENOUGH_SEEDS
 from losslab.analysis.definitions import NAMES, by_distance, is_derived, short_name
+from losslab.analysis.pair_differences import PairDifferences
 from losslab.analysis.scores import PAIR, check_held, check_score, scores_under, with_setting
-from losslab.analysis.statistics import paired_comparison
 from losslab.metrics import DEFINITIONS
 
 USUAL = (
@@ -123,22 +122,21 @@ def ranking_flips(
     rows = []
     for setting, wide in _by_setting(results, metric, level, definitions).items():
         chosen, seen = str(wide.columns[0]), set()
-        ahead = _paired_means(wide[chosen])
+        ratio = (ratios or {}).get(setting)
+        own = PairDifferences(wide[chosen], ratio)
+        ahead = own.pairs()
         for name in map(str, wide):
             numbers = tuple(wide[name].round(12))
             if numbers in seen or is_derived(name, chosen):
                 continue
             seen.add(numbers)
             row = {"setting": setting, "definition": short_name(DEFINITIONS[name]), "score": name}
-            for pair, difference in _paired_means(wide[name]).items():
+            other = PairDifferences(wide[name], ratio)
+            for pair, difference in other.pairs().items():
                 if abs(difference) > EQUAL < abs(ahead[pair]) and difference * ahead[pair] < 0:
-                    better, worse = pair if difference < 0 else pair[::-1]
-                    rows.append(row | {"better": better, "worse": worse})
-        own = [row for row in rows if row["setting"] == setting]
-        intervals = _intervals(wide.assign(setting=setting), own, ratios)
-        for row in own:
-            pair = (row["better"], row["worse"])
-            row |= _both(intervals[chosen, *pair], intervals[row["score"], *pair])
+                    pair = pair if difference < 0 else pair[::-1]
+                    both = _both(own.compared(*pair), other.compared(*pair))
+                    rows.append(row | dict(zip(("better", "worse"), pair, strict=True)) | both)
     return pd.DataFrame(rows, columns=[*_FLIP, *_BOTH])
 
 
@@ -226,31 +224,7 @@ def _by_setting(
     return found
 
 
-def _paired_means(scores: pd.Series) -> dict[tuple[str, str], float]:
-    """(first, second) -> mean of first minus second over the folds and seeds that both have."""
-    wide = scores.unstack("loss")
-    pairs = combinations(sorted(map(str, wide)), 2)
-    return {(one, two): float((wide[one] - wide[two]).mean()) for one, two in pairs}
-
-
-def _intervals(
-    wide: pd.DataFrame, rows: list[dict], ratios: Mapping[str, float] | None
-) -> dict[tuple[str, str, str], dict]:
-    """`paired_comparison` of each pair that flips: (score, better, worse) -> its row."""
-    found = {}
-    tidy = wide.reset_index().melt(["setting", "loss", *PAIR], var_name="score")
-    for worse in dict.fromkeys(row["worse"] for row in rows):
-        mine = [row for row in rows if row["worse"] == worse]
-        losses = {worse, *(row["better"] for row in mine)}
-        names = {wide.columns[0], *(row["score"] for row in mine)}
-        part = tidy[tidy["loss"].isin(losses) & tidy["score"].isin(names)]
-        compared = paired_comparison(part, worse, by=("setting", "score"), ratios=ratios)
-        for row in compared.to_dict("records"):
-            found[row["score"], row["loss"], worse] = row
-    return found
-
-
-def _both(chosen: Mapping, other: Mapping) -> dict[str, object]:
+def _both(chosen: Mapping[str, float], other: Mapping[str, float]) -> dict[str, object]:
     seeds = int(min(chosen["seeds"], other["seeds"]))
     sure = seeds >= ENOUGH_SEEDS and chosen["low"] > 0 > other["high"]
     ends = {f"other_{name}": other[name] for name in ("difference", "low", "high")}
