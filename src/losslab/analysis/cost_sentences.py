@@ -22,10 +22,12 @@ def read_bench(bench: pd.DataFrame) -> str:
         text += f", and `{dear}` most, {spans[dear]}"
     few = int((medians <= 2).sum())
     text += f"; {few} of {len(medians)} take at most twice its time"
-    held = ours["memory"].dropna()
-    return (
-        f"{text} At their peak they need {_span(held)} the logits' memory." if len(held) else text
-    )
+    peaks = ours["memory"].dropna()
+    if peaks.empty:
+        return f"{text}."
+    base = bench.loc[bench["loss"].str.contains("cross_entropy"), "memory"].dropna()
+    text += f". At their peak they need {_span(peaks)} the logits' memory beyond these"
+    return f"{text}, cross-entropy {_span(base)}." if len(base) else f"{text}."
 
 
 def read_held(held: pd.DataFrame) -> str:
@@ -70,8 +72,8 @@ def read_printed(table: pd.DataFrame) -> str:
         low, high, ratio = row["step_low"], row["step_high"], row["ratio"]
         where = "within" if low <= ratio <= high else "above" if ratio > high else "below"
         texts.append(
-            f"The {ratio:.2f} × of {row['paper']} ({row['place']}) lies {where} the quartiles of our "
-            f"{row['step']:.2f} × for `{row['loss']}` ({low:.2f} to {high:.2f}; by parts "
+            f"The {ratio:.2f} × of {row['paper']} ({row['place']}) lies {where} the quartiles of "
+            f"our {row['step']:.2f} × for `{row['loss']}` ({low:.2f} to {high:.2f}; by parts "
             f"{row['parts']:.2f})"
         )
     if not texts:

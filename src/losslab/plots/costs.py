@@ -67,6 +67,7 @@ def plot_ratios(
 
 def held_figure(held: pd.DataFrame) -> Figure:
     """What losses keep from the forward to the backward pass: see `plot_held`."""
+    _check(held)
     with figure_style():
         height = 0.85 + _height(_names(held))
         figure, ((axes,),) = new_figure(width=COLUMN, height=height)
@@ -78,7 +79,6 @@ def held_figure(held: pd.DataFrame) -> Figure:
 
 def plot_held(held: pd.DataFrame, axes: Axes) -> Axes:
     """Draw the table of `held_memory` as bars, the logits after what the loss itself keeps."""
-    _check(held)
     names = list(reversed(_names(held)))
     rows = held.iloc[::-1]
     axes.barh(names, rows["held"], height=0.65, color=_BASE, label="kept by the loss")
@@ -106,6 +106,7 @@ def plot_held(held: pd.DataFrame, axes: Axes) -> Axes:
 
 def steps_figure(steps: pd.DataFrame, printed: pd.DataFrame) -> Figure:
     """A training step with each loss: see `plot_steps`."""
+    _check(steps)
     with figure_style():
         height = 1.0 + 1.15 * _height(_names(steps))
         figure, ((axes,),) = new_figure(width=COLUMN, height=height)
@@ -121,7 +122,6 @@ def plot_steps(steps: pd.DataFrame, printed: pd.DataFrame, axes: Axes) -> Axes:
     By parts is what the ratio would be if data, augmentation and loss alone took other times.
     `printed` is the table of `printed_costs`; of it the ratios of time are drawn as open marks.
     """
-    _check(steps)
     rows = steps.sort_values("ratio", ascending=False, ignore_index=True)
     names = _names(rows)
     axes.axvline(1, color="#777777", linewidth=0.6, zorder=0)
