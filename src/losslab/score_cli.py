@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def score(
     runs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[RUNS]...", help="Folders of runs, or runs; default: runs."),
+        typer.Argument(metavar="RUNS", help="Folders of runs, or runs; default: runs."),
     ] = None,
     run: Annotated[
         list[str] | None,
