@@ -19,7 +19,7 @@ from losslab.analysis.cost_sentences import (
     show_steps,
     show_stored,
 )
-from losslab.analysis.costs import costs, own_rows, stored_costs
+from losslab.analysis.costs import costs, own_rows, read_setup, stored_costs
 from losslab.analysis.costs import read_bench as read_file
 from losslab.analysis.published_costs import PRINTED, printed_costs, published_crf
 from losslab.errors import StudyError
@@ -95,6 +95,8 @@ def test_the_committed_benchmarks_can_be_read() -> None:
     table = own_rows(read_file(folder, "losses"))
     assert set(table["library"]) == {"torch", "losslab"}
     assert set(table.loc[table["library"] == "torch", "ratio"]) == {1.0}
+    taken = read_file(folder, "train")
+    assert {printed.loss for printed in PRINTED} <= set(taken["loss"])
 
 
 def test_every_printed_cost_is_of_a_loss_that_can_be_built() -> None:
@@ -156,7 +158,21 @@ def test_the_sentence_says_on_which_side_the_printed_ratio_lies(quartiles, word:
 
 def test_without_a_measurement_the_sentence_says_so() -> None:
     text = read_printed(printed_costs(steps(), bench(), HELD))
-    assert text.startswith("No objective with a printed ratio was measured")
+    assert text.startswith("No objective of which a paper prints the cost was measured")
+
+
+def test_what_a_paper_says_in_words_stands_beside_the_measured_ratio() -> None:
+    taken = steps(**{"ce + semeda": (1.1, 1.16, 1.3)})
+    text = read_printed(printed_costs(taken, bench(), HELD))
+    assert 'chen2020 (5) says "negligible computational overhead" of what takes 1.16 × here' in text
+
+
+def test_a_report_tells_how_it_was_measured() -> None:
+    folder = Path(__file__).resolve().parents[2] / "reports" / "bench"
+    text = read_setup(folder, "train")
+    assert text.startswith("U-Net with mobilenet_v2")
+    assert "Measured with device:" in text
+    assert read_setup(folder, "nothing") == ""
 
 
 def test_kims_table_4_is_read_as_printed() -> None:

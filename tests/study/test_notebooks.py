@@ -15,7 +15,17 @@ from losslab.study.notebooks import (
 )
 from losslab.study.run import Settings
 
-TEMPLATES = ("train", "compare", "qualitative", "losses", "edges", "data", "published", "explore")
+TEMPLATES = (
+    "train",
+    "compare",
+    "qualitative",
+    "losses",
+    "edges",
+    "data",
+    "published",
+    "explore",
+    "cost",
+)
 
 
 def test_train_takes_exactly_the_fields_of_a_run_and_the_settings() -> None:

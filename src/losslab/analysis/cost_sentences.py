@@ -76,8 +76,14 @@ def read_printed(table: pd.DataFrame) -> str:
             f"our {row['step']:.2f} × for `{row['loss']}` ({low:.2f} to {high:.2f}; by parts "
             f"{row['parts']:.2f})"
         )
+    said = (table["quantity"] == "time") & table["ratio"].isna() & table["step"].notna()
+    for row in table[said].drop_duplicates("loss").to_dict("records"):
+        texts.append(
+            f"{row['paper']} ({row['place']}) says {row['printed']} of what takes "
+            f"{row['step']:.2f} × here with `{row['loss']}` (by parts {row['parts']:.2f})"
+        )
     if not texts:
-        return "No objective with a printed ratio was measured within a step."
+        return "No objective of which a paper prints the cost was measured within a step."
     return (
         "; ".join(texts)
         + ". Networks and machines differ: the larger the network, the smaller any "

@@ -72,6 +72,18 @@ def read_bench(folder: str | Path, name: str) -> pd.DataFrame:
     return table
 
 
+def read_setup(folder: str | Path, name: str) -> str:
+    """What the report `<name>.md` beside the table of `read_bench` says of how it was measured, and
+    on what; "" where there is none.
+    """
+    try:
+        parts = (Path(folder) / f"{name}.md").read_text(encoding="utf-8").split("\n\n")
+    except OSError:
+        return ""
+    facts = [line.removeprefix("- ") for line in "".join(parts[2:3]).splitlines()]
+    return "\n\n".join([*parts[1:2], f"Measured with {'; '.join(facts)}."])
+
+
 def own_rows(bench: pd.DataFrame) -> pd.DataFrame:
     """The rows of `losslab bench losses` of losslab's losses and of torch's cross-entropy."""
     base = (bench["library"] == "torch") & bench["loss"].str.contains("cross_entropy")
