@@ -61,7 +61,7 @@ def test_rahmans_classes_are_tasks_of_the_divided_training_list_at_data_set_leve
     assert found["difference"] == pytest.approx(70.0 - 74.47)
     assert found["definition"] == "iou@dataset"
     assert one(table, class_="bus", loss="ce")["measured"] == pytest.approx(72.0)
-    assert one(table, class_="car", loss="iou")["reason"] == "no run of the task car"
+    assert one(table, class_="car", loss="iou")["reason"] == "no run of that task"
     mrf = table[table["loss"] == ""]
     assert mrf["reason"].str.startswith("quoted by the paper from elsewhere").all()
 
@@ -103,7 +103,7 @@ def test_rahmans_ratio_counts_the_test_pictures_of_a_run(tmp_path: Path) -> None
     rows = reproduction_table("rahman2016", ["2"], made.finished(tmp_path))
     found = one(rows, dataset="voc2010", class_="bus")
     assert found["measured"] == pytest.approx(192 / 8)
-    assert "no run of the class cat" in one(rows, dataset="voc2010", class_="cat")["reason"]
+    assert "no run of that class" in one(rows, dataset="voc2010", class_="cat")["reason"]
 
 
 def test_van_beers_ious_are_means_over_images_and_his_uses_of_data_are_divisions() -> None:

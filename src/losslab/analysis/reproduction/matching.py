@@ -67,7 +67,7 @@ def _setting_rules(cell: Cell, any_task: bool) -> list[_Rule]:
         ),
     ]
     if not any_task:
-        wanted = f"no run of the task {task}" if task else "no run on all classes"
+        wanted = "no run of that task" if task else "no run on all classes"
         rules.append(_Rule(lambda run: run.task == task, wanted))
     return rules
 

@@ -218,7 +218,7 @@ def measure_ratio(cell: Cell, finished: Finished) -> Measured:
     on_set = [run for run in finished.runs if run.dataset == cell.dataset]
     runs = [run for run in on_set if run.task in ("", cell.of_class)]
     if not runs:
-        why = f"no run of the class {cell.of_class}" if on_set else f"no run on {cell.dataset}"
+        why = "no run of that class" if on_set else f"no run on {cell.dataset}"
         return nothing(why, words)
     run = min(runs, key=lambda one: (one.task == "", one.run_id))
     path = finished.folder / run.run_id / "counts.parquet" if finished.folder else None
