@@ -11,6 +11,7 @@ from losslab.analysis.units import intervals_by_unit
 from tests.analysis.by_hand import folds_of, images_of, scores_of
 from tests.analysis.synthetic import SETTINGS, synthetic_results
 from tests.analysis.test_hierarchical import gains_of, results_of, sets_of, settings_results
+from tests.analysis.test_mixed import settings_of_sets
 
 TWO = (*SETTINGS, ("camvid", "Car", "unet", "resnet34"))
 
@@ -108,9 +109,16 @@ def test_each_verdict_of_relevance_is_read() -> None:
     assert "3 seeds make this a hint" in sentences.read_relevance(few)
 
 
+def test_settings_of_which_the_same_is_said_are_read_at_once() -> None:
+    results = synthetic_results(settings=TWO, seeds=2)
+    text = sentences.read_hierarchical(analysis.hierarchical_comparison(results, "ce"))
+    reason = "2 seeds, where at least 3 are needed"
+    assert text == f"In each of 2 settings: no interval: {reason}."
+
+
 def test_settings_are_read_one_by_one() -> None:
     scores = analysis.select_scores(synthetic_results(settings=TWO, seeds=2))
-    text = sentences.read_tests(analysis.paired_comparison(scores, "ce"))
+    text = sentences.read_power(analysis.paired_comparison(scores, "ce"))
     assert text.count("- **") == 2
     assert "- **camvid (Car), unet, resnet34**: " in text
 
@@ -134,7 +142,7 @@ def test_a_missing_interval_is_read_with_its_reason() -> None:
     )
     assert tables.show_hierarchical(found)["note"].item().startswith("2 seeds")
     mixed = analysis.mixed_comparison(results, "ce")
-    assert "could not be trusted for any loss (2 seeds" in sentences.read_mixed(mixed)
+    assert sentences.read_mixed(mixed).startswith("No mixed model: 2 seeds")
     assert tables.show_mixed(mixed)["95 % interval"].item() == "–"
 
 
@@ -153,6 +161,12 @@ def test_over_settings_the_tables_speak_of_settings_and_test_sets() -> None:
     assert "standard error from settings" in tables.show_hierarchical(crossed)
     assert "interval over settings and images" in sentences.read_hierarchical(crossed)
     mixed = analysis.mixed_over_settings(results, "ce", sets_of(results))
+    assert "of settings, " in sentences.read_mixed(mixed)
+    assert "of test sets" not in sentences.read_mixed(mixed)
+    many, _ = settings_of_sets(4, 3)
+    over = analysis.mixed_over_settings(many, "ce", sets_of(many))
+    sd = 100 * over["sd_sets"].item()
+    assert f"in points: {sd:.1f} of test sets, " in sentences.read_mixed(over)
     assert {"sd of settings", "sd of test sets"} <= set(tables.show_mixed(mixed))
 
 

@@ -153,6 +153,7 @@ def test_over_settings_each_test_set_counts_once() -> None:
     assert (row["over"], row["setting"]) == ("test sets", "all settings")
     assert row["difference"] == pytest.approx(0.03)
     assert (row["low"], row["high"]) == pytest.approx((known.low, known.high))
+    assert row["images"] == 3 * 6  # of images with the same names on three test sets
 
 
 def test_settings_on_one_test_set_are_crossed_with_its_images() -> None:

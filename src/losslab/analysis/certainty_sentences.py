@@ -107,7 +107,7 @@ def read_units(units: pd.DataFrame) -> str:
         text = f"median half-width of the intervals, in points: {', '.join(texts)}"
         if "seeds and images" not in widths:
             text += "; both at once need three seeds"
-        elif widths["seeds and images"] < widths.get("seeds", 0.0):
+        elif widths["seeds and images"] < 0.99 * widths.get("seeds", 0.0):
             text += "; over both it can be shorter than over seeds, where few seeds leave t fewer "
             text += "degrees of freedom"
         found.append(text if texts else "no interval can be given")
@@ -141,15 +141,18 @@ def read_mixed(found: pd.DataFrame) -> str:
         known = part.dropna(subset=["low"])
         missing = len(part) - len(known)
         if known.empty:
-            texts.append(f"the model could not be trusted for any loss ({part['reason'].iloc[0]})")
+            texts.append(f"no mixed model: {part['reason'].iloc[0]}")
             continue
         sure = known.loc[known["p_holm"] < 0.05, "loss"]
-        spreads = [float(known[f"sd_{name}"].median()) for name in ("runs", "images", "rest")]
-        runs = "settings" if "sd_sets" in known else "seeds"
-        sizes = [points(value, sign=False) for value in spreads]
+        names = {"sd_sets": "test sets", "sd_runs": "seeds"}
+        names |= {"sd_runs": "settings"} if "sd_sets" in known else {}
+        names |= {"sd_images": "images", "sd_rest": "the rest"}
+        spreads = {
+            n: float(known[column].median()) for column, n in names.items() if column in known
+        }
+        sizes = [f"{points(v, sign=False)} of {n}" for n, v in spreads.items() if not math.isnan(v)]
         text = f"the mixed model finds a difference (Holm p < 0.05) for {_names(sure)}; its median "
-        text += f"standard deviations, in points: {sizes[0]} of {runs}, {sizes[1]} of images, "
-        text += f"{sizes[2]} of the rest"
+        text += f"standard deviations, in points: {', '.join(sizes)}"
         texts.append(text + (f"; {missing} could not be fitted" if missing else ""))
     return _join(found, texts)
 
@@ -218,5 +221,7 @@ def _join(frame: pd.DataFrame, found: list[str]) -> str:
     settings = list(dict.fromkeys(frame["setting"]))
     if len(settings) == 1:
         return found[0][:1].upper() + found[0][1:] + "."
+    if len(set(found)) == 1:
+        return f"In each of {len(settings)} settings: {found[0]}."
     pairs = zip(settings, found, strict=True)
     return "\n".join(f"- **{setting}**: {text}." for setting, text in pairs)

@@ -154,7 +154,8 @@ def _from_means(means: Float[ndarray, " n"], low: float, high: float) -> dict[st
 
 
 def _sizes(part: pd.DataFrame) -> dict[str, object]:
-    images = len(part[["fold", "image"]].drop_duplicates())
+    keys = [name for name in ("test_set", "fold", "image") if name in part]
+    images = len(part[keys].drop_duplicates())
     return {"seeds": part["seed"].nunique(), "images": images, "folds": part["fold"].nunique()}
 
 

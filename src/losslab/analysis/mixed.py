@@ -170,5 +170,6 @@ def _bundled(values: Float[ndarray, "runs images"], seed: int) -> Float[ndarray,
 
 
 def _sizes(part: pd.DataFrame) -> dict[str, object]:
-    images = len(part[["fold", "image"]].drop_duplicates())
+    keys = [name for name in ("test_set", "fold", "image") if name in part]
+    images = len(part[keys].drop_duplicates())
     return {"seeds": part["seed"].nunique(), "images": images}
