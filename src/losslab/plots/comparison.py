@@ -84,7 +84,7 @@ def plot_differences(
         axes.text(1.02, place, text, transform=right, fontsize=7, va="center", clip_on=False)
     axes.scatter([], [], s=9, facecolors="none", edgecolors="#555555", label=f"one {noun}")
     axes.set_xlim(-limit, limit)
-    axes.set_xlabel(f"{label}: difference from {baseline}, points")
+    axes.set_xlabel(fill(f"{label}: difference from {baseline}, points", 50))
     options = {"borderaxespad": 0.1, "handlelength": 1.2, "labelspacing": 0.2}
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), **options)
     return _name_losses(axes, rows["loss"])
