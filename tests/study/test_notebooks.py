@@ -8,6 +8,7 @@ import pytest
 from losslab.errors import StudyError
 from losslab.spec import RunSpec
 from losslab.study.notebooks import (
+    NOTEBOOKS,
     check_parameters,
     execute_notebook,
     find_template,
@@ -15,17 +16,7 @@ from losslab.study.notebooks import (
 )
 from losslab.study.run import Settings
 
-TEMPLATES = (
-    "train",
-    "compare",
-    "qualitative",
-    "losses",
-    "edges",
-    "data",
-    "published",
-    "explore",
-    "cost",
-)
+TEMPLATES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 
 
 def test_train_takes_exactly_the_fields_of_a_run_and_the_settings() -> None:
