@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from losslab.bench.cli import bench_app
-from losslab.cli_options import CacheRoot, DataRoot, Device, Runs
+from losslab.cli_options import CacheRoot, DataRoot, Device, Runs, Threads, TimeLimit
 from losslab.data_cli import data_app
 from losslab.edges_cli import edges
 from losslab.errors import LosslabError, StudyError
 from losslab.postprocess.cli import crf, predict
 from losslab.score_cli import score
+from losslab.study_cli import report_command, study
 
 app = typer.Typer(
     help="Which loss to train a segmentation network with, and how sure the answer is.",
@@ -29,17 +30,8 @@ app.command()(score)
 app.command()(edges)
 app.command()(predict)
 app.command()(crf)
-
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Replace a value of the run or study; may be repeated."
-    ),
-]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads of each run.")]
-TimeLimit = Annotated[
-    float | None, typer.Option(min=1, help="Seconds after which a run saves its state and stops.")
-]
+app.command()(study)
+app.command(name="report")(report_command)
 
 
 @app.command()
@@ -88,128 +80,6 @@ def run(
         typer.echo("\nUnions of classes, percent:")
         wide = groups.pivot_table(index="class", columns=["level", "metric"], values="value")
         typer.echo((100 * wide).round(2).to_string())
-
-
-@app.command()
-def study(
-    name: Annotated[
-        str, typer.Argument(help="A study's name (see `losslab list`) or a YAML file.")
-    ],
-    overrides: Set = None,
-    rename: Annotated[
-        str | None, typer.Option("--name", help="Name of the changed study and of its report.")
-    ] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Only print the runs.")] = False,
-    report: Annotated[bool, typer.Option(help="Write the report when the runs are done.")] = True,
-    runs: Runs = Path("runs"),
-    data_root: DataRoot = None,
-    cache_root: CacheRoot = None,
-    device: Device = "auto",
-    threads: Threads = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Runs side by side; default: one a core.")
-    ] = None,
-    gpus: Annotated[
-        int, typer.Option(min=0, help="GPUs of this machine to use, one run each.")
-    ] = 0,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers execute the runs."),
-    ] = None,
-    time_limit: TimeLimit = None,
-) -> None:
-    """Execute the runs of a study that are not done, then write its report."""
-    from tqdm import tqdm
-
-    from losslab.study.dispatch import open_executor
-    from losslab.study.plan import check_report, expand, load_study
-    from losslab.study.report import ReportFolders, write_report
-    from losslab.study.run import (
-        Outcome,
-        Settings,
-        available_cores,
-        check_runs,
-        check_writable,
-        run_all,
-    )
-    from losslab.training.device import choose_device
-
-    planned = load_study(name, overrides or (), rename=rename)
-    specs = expand(planned)
-    if plan:
-        typer.echo("\n".join(spec.run_id for spec in specs))
-        return
-    if report:
-        check_report(planned, specs)
-    if gpus and workers:
-        raise StudyError("--gpus and --workers: give one of them; each GPU is one worker")
-    # elsewhere there may be devices that this machine has not
-    on_cpu = not gpus and scheduler is None and choose_device(device).type == "cpu"
-    if on_cpu:
-        threads = threads or 1  # one-thread runs side by side beat one run over all cores
-    workers = workers or (available_cores() if on_cpu else 1)
-    settings = Settings(runs, data_root, cache_root, device, threads, time_limit)
-    check_runs(specs, settings)
-    folders = ReportFolders.of(planned.name, runs=runs)
-    if report:
-        for folder in (folders.figures, folders.reports):
-            check_writable(folder, "call losslab in a folder that can be written")
-
-    heard: list[Outcome] = []
-    with tqdm(total=len(specs), unit="run", disable=not sys.stderr.isatty()) as bar:
-
-        def tell(outcome: Outcome) -> None:
-            bar.update()
-            heard.append(outcome)
-            how = "is done already" if outcome.skipped else outcome.status
-            reason = f": {outcome.reason}" if outcome.reason else ""
-            bar.write(
-                f"[{len(heard)}/{len(specs)}] {outcome.run_id} {how}{reason}", file=sys.stdout
-            )
-            sys.stdout.flush()
-
-        with open_executor(workers=workers, scheduler=scheduler, gpus=gpus) as executor:
-            outcomes = run_all(specs, settings, executor, tell=tell)
-
-    bad = [outcome for outcome in outcomes if outcome.status != "finished"]
-    if report and len(bad) < len(outcomes):
-        for path in write_report(planned, [o.run_id for o in outcomes], runs, folders):
-            typer.echo(f"wrote {path}")
-    if bad:
-        lines = "\n".join(
-            f"  {outcome.run_id} {outcome.status}: {outcome.reason}" for outcome in bad
-        )
-        raise StudyError(f"{len(bad)} of {len(outcomes)} runs did not finish:\n{lines}")
-
-
-@app.command(name="report")
-def report_command(
-    name: Annotated[str, typer.Argument(help="A study's name or a YAML file.")],
-    overrides: Set = None,
-    rename: Annotated[
-        str | None, typer.Option("--name", help="Name of the changed study and of its report.")
-    ] = None,
-    runs: Runs = Path("runs"),
-) -> None:
-    """Write a study's report from the runs that are done."""
-    from losslab.study.plan import expand, load_study
-    from losslab.study.report import ReportFolders, write_report
-    from losslab.study.store import is_done
-
-    planned = load_study(name, overrides or (), rename=rename)
-    run_ids = [spec.run_id for spec in expand(planned)]
-    done = [run_id for run_id in run_ids if is_done(runs / run_id)]
-    if not done:
-        raise StudyError(
-            f"no run of {planned.name!r} is done in {runs}; execute `losslab study {name}` first"
-        )
-    if len(done) < len(run_ids):
-        typer.echo(
-            f"{len(run_ids) - len(done)} of {len(run_ids)} runs are not done; the report leaves "
-            "them out"
-        )
-    for path in write_report(planned, done, runs, ReportFolders.of(planned.name, runs=runs)):
-        typer.echo(f"wrote {path}")
 
 
 @app.command()

@@ -52,6 +52,11 @@ class Outcome:
     reason: str | None
     skipped: bool = False
 
+    def text(self) -> str:
+        """The run and how it ended, in a line."""
+        how = "is done already" if self.skipped else self.status
+        return f"{self.run_id} {how}{f': {self.reason}' if self.reason else ''}"
+
 
 def check_runs(specs: Sequence[RunSpec], settings: Settings) -> None:
     """Raise before anything runs what would stop it later: parameters, data, weights, folders.

@@ -1,0 +1,214 @@
+"""A rehearsal: all runs of a study on generated data, two steps each, and its report.
+
+It shows in minutes what would stop the study on its third day: a data set's layout, weights, a
+network, a loss, a table. Its numbers mean nothing, and its runs never mix with others: they have a
+folder of their own.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from losslab.errors import LosslabError, brief
+from losslab.files import write_atomically, write_json
+from losslab.spec import RunSpec
+from losslab.study.dispatch import open_executor
+from losslab.study.grid import expand
+from losslab.study.rehearsal_data import generated_data, generated_weights, known_options
+from losslab.study.report import ReportFolders, write_report
+from losslab.study.run import Outcome, Settings, check_runs, run_all
+from losslab.study.schema import Study
+from losslab.study.store import is_done, read_done
+from losslab.training.loop import train
+
+BANNER = "REHEARSAL: numbers mean nothing"
+
+LONGEST = 64
+"""Pixels of a picture's longer side."""
+
+SHORTEST = 32
+"""Pixels of a side below which nothing is reduced."""
+
+STEPS = 2
+BATCH = 2
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What was rehearsed."""
+
+    outcomes: list[Outcome]
+    pages: list[Path]
+    """The report's files."""
+    seconds: dict[str, float]
+    """Of the preparation, the runs and the report."""
+
+
+def rehearse(
+    study: Study,
+    folder: Path,
+    *,
+    threads: int | None = None,
+    report: bool = True,
+    tell: Callable[[str], object] = lambda text: None,
+) -> Rehearsal:
+    """Run the study on generated copies of its data sets, two steps a run, and write its report.
+
+    All goes into `folder`: data, weights, cache, runs, figures and reports. The first run goes
+    through its notebook in a process of its own, as every run of a study does; the others are
+    called in this process, one after the other. What an earlier rehearsal has done is not
+    repeated. A run that fails is told and does not stop the others.
+    """
+    marks = [time.perf_counter()]
+    folder = folder.resolve()
+    os.environ["LOSSLAB_WEIGHTS"] = str(folder / "weights")
+    study, specs, notes = rehearsal_of(study)
+    for note in notes:
+        tell(note)
+    settings = _prepare(specs, folder, threads)
+    marks.append(time.perf_counter())
+    outcomes = []
+    for number, (spec, where) in enumerate(zip(specs, settings, strict=True), start=1):
+        started = time.perf_counter()
+        outcome = _run(spec, where, by_notebook=number == 1)
+        outcomes.append(outcome)
+        took = time.perf_counter() - started
+        tell(f"[{number}/{len(specs)}] {outcome.text()} ({took:.1f} s)")
+    marks.append(time.perf_counter())
+    pages: list[Path] = []
+    finished = [o.run_id for o in outcomes if o.status in ("finished", "diverged")]
+    if report and finished:
+        runs = folder / "runs"
+        pages = write_report(
+            study, finished, runs, ReportFolders.of(study.name, home=folder, runs=folder)
+        )
+        for page in pages:
+            _mark(page)
+    for spec in specs:  # of the larger networks a gigabyte a run
+        for name in ("last.pt", "best.safetensors"):
+            (folder / "runs" / spec.run_id / name).unlink(missing_ok=True)
+    marks.append(time.perf_counter())
+    parts = zip(("preparation", "runs", "report"), marks, marks[1:], strict=False)
+    return Rehearsal(outcomes, pages, {name: end - start for name, start, end in parts})
+
+
+def rehearsal_of(study: Study) -> tuple[Study, list[RunSpec], list[str]]:
+    """The study under its rehearsal's name, its runs made small, and what that has left out."""
+    whole = expand(study)
+    specs = list({spec.run_id: spec for spec in map(rehearsed, whole)}.values())
+    notes = []
+    if len(specs) < len(whole):
+        notes.append(
+            f"{len(whole) - len(specs)} of {len(whole)} runs are left out, which in the "
+            "size of the rehearsal are others once more"
+        )
+    question = f"**{BANNER}.** {study.question}"
+    return replace(study, name=f"{study.name}-rehearsal", question=question), specs, notes
+
+
+def rehearsed(spec: RunSpec) -> RunSpec:
+    """The run with small pictures and two steps of two of them.
+
+    Pictures are laid whole on their small canvas where they would be kept pixel for pixel. fp16 is
+    bf16: a CPU takes thirty times as long for it. All else stays, the networks too.
+    """
+    scale = LONGEST / max(spec.size)
+    changes: dict[str, Any] = {
+        "dataset_options": known_options(spec.dataset, spec.dataset_options),
+        "size": _small(spec.size, scale),
+        "fit": _fitted(spec.fit),
+        "batch_size": min(spec.batch_size, BATCH),
+        "epochs": None,
+        "max_iterations": STEPS,
+    }
+    if spec.test_size is not None:
+        changes["test_size"] = _small(spec.test_size, LONGEST / max(spec.test_size))
+    if spec.test_fit is not None:
+        changes["test_fit"] = _fitted(spec.test_fit)
+    if spec.crop_size is not None:
+        changes["crop_size"] = _small(spec.crop_size, scale)
+    if spec.precision == "fp16":
+        changes["precision"] = "bf16"
+    if spec.encoder_weights is not None:
+        changes["encoder_weights"] = Path(spec.encoder_weights).name
+    return replace(spec, **changes)
+
+
+def _small(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    height, width = (max(min(side, SHORTEST), round(side * min(scale, 1))) for side in size)
+    return height, width
+
+
+def _fitted(fit: str) -> str:
+    return "pad" if fit == "keep" else fit
+
+
+def _prepare(specs: Sequence[RunSpec], folder: Path, threads: int | None) -> list[Settings]:
+    """Make data and weights, and check all runs as a study does; where each run is computed."""
+    settings = []
+    for spec in specs:
+        generated_weights(spec, folder / "weights")
+        settings.append(
+            Settings(
+                folder / "runs",
+                generated_data(spec, folder / "data"),
+                folder / "cache",
+                "cpu",
+                threads,
+            )
+        )
+    for root in dict.fromkeys(where.data_root for where in settings):
+        own = [s for s, where in zip(specs, settings, strict=True) if where.data_root == root]
+        check_runs(own, next(where for where in settings if where.data_root == root))
+    return settings
+
+
+def _run(spec: RunSpec, settings: Settings, *, by_notebook: bool) -> Outcome:
+    run_dir = settings.runs / spec.run_id
+    if by_notebook and not is_done(run_dir):
+        with open_executor(workers=1) as executor:
+            (outcome,) = run_all([spec], settings, executor)
+        return outcome
+    run_dir.mkdir(parents=True, exist_ok=True)
+    with FileLock(run_dir / ".lock"):
+        if is_done(run_dir):
+            done = read_done(run_dir)
+            return Outcome(spec.run_id, done["status"], done["reason"], skipped=True)
+        try:
+            facts = train(
+                spec,
+                run_dir,
+                data_root=settings.data_root,
+                cache_root=settings.cache_root,
+                device=settings.device,
+                threads=settings.threads,
+            )
+        except (
+            LosslabError,
+            ArithmeticError,
+            LookupError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
+            return Outcome(spec.run_id, "failed", brief(error))
+        ended = {"status": facts["status"], "reason": facts["reason"]}
+        write_json(run_dir / "done.json", {**ended, "seconds": facts["wall_seconds"]})
+        return Outcome(spec.run_id, **ended)
+
+
+def _mark(page: Path) -> None:
+    """Begin a page of the report with what it is."""
+    text = page.read_text()
+    banner = f"**{BANNER}.**\n\n"
+    if page.suffix == ".html":
+        banner, place = f"<h1>{BANNER}</h1>\n", text.index("<body>") + len("<body>")
+        text = text[:place] + "\n" + banner + text[place:]
+    else:
+        text = banner + text
+    write_atomically(page, lambda temporary: temporary.write_text(text))
