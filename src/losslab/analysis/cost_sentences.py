@@ -151,15 +151,14 @@ def show_printed(table: pd.DataFrame) -> pd.DataFrame:
     shown["of"] = table["quantity"] + ", against " + table["against"]
     shown["printed"] = table["printed"]
     shown["printed, ×"] = [_number(value) for value in table["ratio"]]
-    shown["step here, ×"] = [_number(value) for value in table["step"]]
-    shown["by parts, ×"] = [_number(value) for value in table["parts"]]
-    shown["difference"] = [
-        _signed(row["step"] - row["ratio"]) if row["quantity"] == "time" else "–"
-        for row in table.to_dict("records")
-    ]
-    spans = zip(table["alone_low"], table["alone_high"], strict=True)
+    timed = table.where(table["quantity"] == "time")  # a time says nothing of a memory
+    shown["step here, ×"] = [_number(value) for value in timed["step"].astype(float)]
+    shown["by parts, ×"] = [_number(value) for value in timed["parts"].astype(float)]
+    gaps = (timed["step"] - timed["ratio"]).astype(float)
+    shown["difference"] = [_signed(value) for value in gaps]
+    spans = zip(timed["alone_low"], timed["alone_high"], strict=True)
     shown["its term alone, × CE"] = [
-        "–" if math.isnan(low) else f"{low:.2f} to {high:.2f}" for low, high in spans
+        "–" if pd.isna(low) else f"{low:.2f} to {high:.2f}" for low, high in spans
     ]
     shown["its peak, × CE"] = [_number(value) for value in table["peak"]]
     shown["kept for backward, × CE"] = [_number(value) for value in table["held"]]
