@@ -60,6 +60,9 @@ class RunSpec:
     fold: Annotated[int, Ge(0)] = 0
     fold_val: Share | None = None
     """Share of all pictures that validates under split "folds"; None: the fold after the test's."""
+    train_on_val: bool = False
+    """Train on the validation pictures, too, as is done before a server is asked: scores on them
+    say nothing then."""
     size: tuple[Pixels, Pixels] = (64, 64)
     fit: str = "stretch"
     """How pictures come to `size`: stretched; "pad": as large as fits, void around them; "keep":
@@ -76,6 +79,8 @@ class RunSpec:
     """None: the network's own (resnet34 for smp's)."""
     encoder_weights: str | None = None
     """None: random. "imagenet": the encoder's published weights. Otherwise a weights file."""
+    start_from: str | None = None
+    """Id of a finished run in the same folder, with whose tested weights this one begins."""
 
     loss: str = "ce"
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
@@ -165,6 +170,7 @@ class RunSpec:
             fold=self.fold,
             fold_val=self.fold_val,
             seed=self.split_seed,
+            train_on_val=self.train_on_val,
         )
 
     def data_arguments(self) -> dict[str, Any]:

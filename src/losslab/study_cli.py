@@ -170,6 +170,7 @@ def _execute(
     from tqdm import tqdm
 
     from losslab.study.dispatch import open_executor
+    from losslab.study.grid import stages
     from losslab.study.run import run_all
 
     with tqdm(total=len(specs), unit="run", disable=not sys.stderr.isatty()) as bar:
@@ -179,8 +180,12 @@ def _execute(
             bar.write(line, file=sys.stdout)
             sys.stdout.flush()
 
+        tell = _counted(len(specs), write)
+        outcomes: list[Outcome] = []
         with open_executor(workers=workers, scheduler=scheduler, gpus=gpus) as executor:
-            return run_all(specs, settings, executor, tell=_counted(len(specs), write))
+            for stage in stages(specs):
+                outcomes += run_all(stage, settings, executor, tell=tell)
+        return outcomes
 
 
 def _counted(total: int, write: "Callable[[str], object]") -> "Callable[[Outcome], None]":

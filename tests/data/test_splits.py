@@ -100,3 +100,12 @@ def test_the_one_held_out_part_of_an_official_division_serves_as_both(lacking):
     official = ["train"] * 3 + [other] * 2
     parts = divide("set", list("abcde"), official, SplitOptions())
     assert parts == {"train": [0, 1, 2], "val": [3, 4], "test": [3, 4]}
+
+
+@pytest.mark.parametrize("rule", ["official", "fractions", "folds"])
+def test_training_may_hold_the_validation_pictures_too(rule):
+    official = ["train"] * 30 + ["val"] * 20
+    apart = divide("set", IDS, official, SplitOptions(rule=rule))
+    both = divide("set", IDS, official, SplitOptions(rule=rule, train_on_val=True))
+    assert both["train"] == sorted([*apart["train"], *apart["val"]])
+    assert (both["val"], both["test"]) == (apart["val"], apart["test"])

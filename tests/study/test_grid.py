@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from losslab.errors import StudyError
+from losslab.spec import RunSpec
+from losslab.study.grid import stages
 from losslab.study.plan import expand, load_study
 
 TEXT = """
@@ -155,3 +157,42 @@ def test_pictures_are_kept_pixel_for_pixel_on_the_studys_own_data_alone(tmp_path
     assert [s.fit for s in expand(load_study(str(path), ["dataset=camvid"]))] == ["pad"]
     kept = load_study(str(path), ["dataset=camvid", "fit=keep"])
     assert [s.fit for s in expand(kept)] == ["keep"]
+
+
+AFTER = """
+name: further
+question: What then?
+fixed: {lr: 1e-3, train_on_val: true, max_iterations: 10}
+grid:
+  data: [{name: camvid, dataset: camvid}, {name: helen, dataset: helen}]
+  loss: [ce, iou]
+first:
+  - {when: {}, set: {lr: 0.5, train_on_val: false, max_iterations: 40}}
+  - {when: {data: helen}, set: {max_iterations: 90}}
+"""
+
+
+def test_runs_that_begin_from_others_come_after_them(tmp_path: Path) -> None:
+    path = tmp_path / "further.yaml"
+    path.write_text(AFTER)
+    specs = expand(load_study(str(path)))
+    first, second = stages(specs)
+    assert [(s.dataset, s.lr, s.max_iterations, s.train_on_val) for s in first] == [
+        *[("camvid", 0.5, 40, False)] * 2,
+        *[("helen", 0.5, 90, False)] * 2,
+    ]
+    assert [spec.start_from for spec in second] == [spec.run_id for spec in first]
+    assert {(s.lr, s.max_iterations, s.train_on_val) for s in second} == {(1e-3, 10, True)}
+    assert specs == [*first, *second]
+    # the run that comes first is that of any study with its values
+    assert first[0].start_from is None
+    plain = first[0].to_dict() | {"start_from": None}
+    assert first[0].run_id == RunSpec.from_mapping(plain).run_id
+
+
+def test_an_override_holds_for_the_runs_before_too(tmp_path: Path) -> None:
+    path = tmp_path / "further.yaml"
+    path.write_text(AFTER)
+    specs = expand(load_study(str(path), ["max_iterations=2", "dataset=camvid"]))
+    assert {spec.max_iterations for spec in specs} == {2}
+    assert len(specs) == 4

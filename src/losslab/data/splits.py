@@ -28,6 +28,8 @@ class SplitOptions:
     fold: int = 0
     fold_val: float | None = None
     seed: int = 0
+    train_on_val: bool = False
+    """Training holds the pictures of validation, too."""
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
@@ -78,6 +80,8 @@ def divide(
                 f"{split}; add pictures or "
                 "change the split"
             )
+    if options.train_on_val:
+        parts["train"] = [*parts["train"], *parts["val"]]
     return {split: sorted(positions) for split, positions in parts.items()}
 
 

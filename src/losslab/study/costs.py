@@ -82,7 +82,7 @@ def cost_of(spec: RunSpec, pictures: Pictures, speed: Speed | None) -> Cost:
         seconds = flops / speed.flops + steps * speed.optimizer_seconds
     copies = OPTIMIZER_COPIES[spec.optimizer]
     kept = trained.saved_bytes * (1 if spec.precision == "fp32" else 0.5)
-    numbers = trained.parameters * BYTES
+    numbers = float(trained.parameters * BYTES)
     return Cost(
         steps,
         seconds,

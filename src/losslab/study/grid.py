@@ -8,22 +8,48 @@ from typing import Any
 from losslab.errors import StudyError, unknown
 from losslab.losses import canonical
 from losslab.spec import RunSpec
-from losslab.study.schema import Study
+from losslab.study.schema import Override, Study
 
 NAME = "name"
 """Key of a bundle's own name, beside its fields."""
 
 
 def expand(study: Study) -> list[RunSpec]:
-    """All runs of a study, the last axis of its grid fastest, then the repeats."""
-    specs = [RunSpec.from_mapping(run) for run in combinations(study)]
+    """All runs of a study, the last axis of its grid fastest, then the repeats; before them those
+    from whose weights others begin.
+    """
+    runs = combinations(study)
+    specs = [RunSpec.from_mapping(run) for run in runs]
     if not specs:
         raise StudyError(f"study {study.name!r} has no run: an axis of its grid is empty")
-    return specs + _repeats(specs, study)
+    before: dict[str, RunSpec] = {}
+    if study.first:
+        firsts = [RunSpec.from_mapping(run) for run in combinations(study, study.first)]
+        specs = [
+            replace(spec, start_from=first.run_id)
+            for spec, first in zip(specs, firsts, strict=True)
+        ]
+        before = {first.run_id: first for first in firsts}
+    return [*before.values(), *specs, *_repeats(specs, study)]
 
 
-def combinations(study: Study) -> list[dict[str, Any]]:
-    """The fields that each run is given: fixed ones, those of its axes, and the exceptions'."""
+def stages(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
+    """The runs in the order in which they can be executed: those that begin with the weights of
+    others in this list after these.
+    """
+    left, done = list(specs), []
+    while left:
+        waiting = {spec.run_id for spec in left}
+        ready = [spec for spec in left if spec.start_from not in waiting]
+        done.append(ready)
+        left = [spec for spec in left if spec.start_from in waiting]
+    return done
+
+
+def combinations(study: Study, more: Sequence[Override] = ()) -> list[dict[str, Any]]:
+    """The fields that each run is given: fixed ones, those of its axes, and the exceptions'; `more`
+    are exceptions after these.
+    """
     runs = []
     for values in itertools.product(*study.grid.values()):
         run, bundles = dict(study.fixed), {}
@@ -33,7 +59,7 @@ def combinations(study: Study) -> list[dict[str, Any]]:
                 bundles[axis] = value.get(NAME)
             else:
                 run[axis] = value
-        for exception in study.exceptions:
+        for exception in (*study.exceptions, *more):
             here = run | bundles
             if all(_same(key, here.get(key), value) for key, value in exception.when.items()):
                 run |= exception.set
@@ -83,7 +109,7 @@ def check_grid(study: Study, place: str) -> None:
     for key in _keys(study):
         if key not in known:
             raise StudyError(f"{place}: {unknown('field', key, known)}")
-    for exception in study.exceptions:
+    for exception in (*study.exceptions, *study.first):
         for key, value in exception.when.items():
             if key in known:
                 continue
@@ -102,7 +128,7 @@ def _keys(study: Study) -> Iterable[str]:
     for axis, values in study.grid.items():
         if is_bundle(axis):
             yield from (key for value in values for key in fields_of(value))
-    for exception in study.exceptions:
+    for exception in (*study.exceptions, *study.first):
         yield from exception.set
 
 

@@ -70,7 +70,10 @@ def _on_foreign(study: Study, names: Sequence[str], given: Fields) -> Study:
         if moved:
             grid[axis] = moved
     fixed = mover.fields(study.fixed)
-    exceptions = tuple(Override(e.when, mover.fields(e.set)) for e in study.exceptions)
+    exceptions, first = (
+        tuple(Override(e.when, mover.fields(e.set)) for e in listed)
+        for listed in (study.exceptions, study.first)
+    )
     if len(names) == 1:
         fixed["dataset"] = names[0]
     else:
@@ -90,7 +93,13 @@ def _on_foreign(study: Study, names: Sequence[str], given: Fields) -> Study:
     told = (f"on {', '.join(names)}: {'; '.join(mover.told)}",) if mover.told else ()
     changes = (*study.changes, *told)
     return replace(
-        study, fixed=fixed, grid=grid, exceptions=exceptions, report=report, changes=changes
+        study,
+        fixed=fixed,
+        grid=grid,
+        exceptions=exceptions,
+        first=first,
+        report=report,
+        changes=changes,
     )
 
 

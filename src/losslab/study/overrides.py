@@ -63,10 +63,18 @@ def put(study: Study, key: str, value: Any) -> Study:
         grid[key] = value if _is_axis(key, value) else [value]
     else:
         fixed[key] = value
-    exceptions = tuple(
-        Override(e.when, {k: v for k, v in e.set.items() if k != key}) for e in study.exceptions
+    exceptions, first = (
+        tuple(Override(e.when, {k: v for k, v in e.set.items() if k != key}) for e in listed)
+        for listed in (study.exceptions, study.first)
     )
-    return replace(study, grid=grid, fixed=fixed, exceptions=exceptions, changes=tuple(changes))
+    return replace(
+        study,
+        grid=grid,
+        fixed=fixed,
+        exceptions=exceptions,
+        first=first,
+        changes=tuple(changes),
+    )
 
 
 def distinct(bundles: Sequence[Mapping[str, Any]]) -> list[Any]:

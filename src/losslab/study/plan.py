@@ -129,8 +129,10 @@ def _printed_tables() -> dict[str, list[str]]:
     # only here: it stands above studies, and brings the whole analysis with it
     from losslab.analysis.published import load_published
 
-    cells = load_published()[["paper", "table"]].drop_duplicates()
-    return cells.groupby("paper")["table"].agg(list).to_dict()
+    tables: dict[str, list[str]] = {}
+    for paper, table in load_published()[["paper", "table"]].drop_duplicates().to_numpy():
+        tables.setdefault(paper, []).append(table)
+    return tables
 
 
 def _suffix(text: str) -> str:
@@ -142,12 +144,13 @@ def _suffix(text: str) -> str:
 
 def _tuples(content: dict[str, Any]) -> dict[str, Any]:
     """Lists as tuples where a study has these."""
-    for key in ("exceptions", "notes"):
+    for key in ("exceptions", "first", "notes"):
         if isinstance(content.get(key), list):
             content[key] = tuple(content[key])
     report = content.get("report")
-    published = report.get("published") if isinstance(report, Mapping) else None
-    if isinstance(published, Mapping) and isinstance(published.get("tables"), list):
-        tables = tuple(published["tables"])
-        content["report"] = {**report, "published": {**published, "tables": tables}}
+    if isinstance(report, Mapping):
+        published = report.get("published")
+        if isinstance(published, Mapping) and isinstance(published.get("tables"), list):
+            tables = tuple(published["tables"])
+            content["report"] = {**report, "published": {**published, "tables": tables}}
     return content

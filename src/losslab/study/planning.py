@@ -53,6 +53,9 @@ def _runs(study: Study, specs: Sequence[RunSpec]) -> list[str]:
     repeats = sum(spec.repeat > 0 for spec in specs)
     product = " x ".join(f"{len(values)} {axis}" for axis, values in study.grid.items())
     more = f" + {repeats} of the baseline once more" if repeats else ""
+    started = {spec.start_from for spec in specs}
+    first = sum(spec.run_id in started for spec in specs)
+    more += f" + {first} before them, with whose weights they begin" if first else ""
     lines = [f"{len(specs)} runs{f': {product}' if product else ''}{more}"]
     for axis, values in study.grid.items():
         shown = [_shown(axis, value) for value in values]

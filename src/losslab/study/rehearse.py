@@ -7,23 +7,21 @@ folder of their own.
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from losslab.errors import LosslabError, brief
 from losslab.files import write_atomically, write_json
 from losslab.spec import RunSpec
 from losslab.study.dispatch import open_executor
-from losslab.study.grid import expand
+from losslab.study.grid import expand, stages
 from losslab.study.rehearsal_data import generated_data, generated_weights, known_options
 from losslab.study.report import ReportFolders, write_report
 from losslab.study.run import Outcome, Settings, check_runs, run_all
 from losslab.study.schema import Study
-from losslab.study.store import is_done, read_done
+from losslab.study.store import is_done
 from losslab.training.loop import train
 
 BANNER = "REHEARSAL: numbers mean nothing"
@@ -66,32 +64,27 @@ def rehearse(
     """
     marks = [time.perf_counter()]
     folder = folder.resolve()
-    os.environ["LOSSLAB_WEIGHTS"] = str(folder / "weights")
     study, specs, notes = rehearsal_of(study)
+    runs = folder / "runs" / study.name
     for note in notes:
         tell(note)
-    settings = _prepare(specs, folder, threads)
-    marks.append(time.perf_counter())
-    outcomes = []
-    for number, (spec, where) in enumerate(zip(specs, settings, strict=True), start=1):
-        started = time.perf_counter()
-        outcome = _run(spec, where, by_notebook=number == 1)
-        outcomes.append(outcome)
-        took = time.perf_counter() - started
-        tell(f"[{number}/{len(specs)}] {outcome.text()} ({took:.1f} s)")
-    marks.append(time.perf_counter())
+    outcomes: list[Outcome] = []
     pages: list[Path] = []
-    finished = [o.run_id for o in outcomes if o.status in ("finished", "diverged")]
-    if report and finished:
-        runs = folder / "runs"
-        pages = write_report(
-            study, finished, runs, ReportFolders.of(study.name, home=folder, runs=folder)
-        )
-        for page in pages:
-            _mark(page)
-    for spec in specs:  # of the larger networks a gigabyte a run
-        for name in ("last.pt", "best.safetensors"):
-            (folder / "runs" / spec.run_id / name).unlink(missing_ok=True)
+    with _weights_in(folder / "weights"), _without_weights_after(specs, runs):
+        settings = _prepare(specs, folder, runs, threads)
+        marks.append(time.perf_counter())
+        for number, (spec, where) in enumerate(zip(specs, settings, strict=True), start=1):
+            started = time.perf_counter()
+            outcomes.append(_run(spec, where, by_notebook=number == 1))
+            took = time.perf_counter() - started
+            tell(f"[{number}/{len(specs)}] {outcomes[-1].text()} ({took:.1f} s)")
+        marks.append(time.perf_counter())
+        ended = [o.run_id for o in outcomes if o.status in ("finished", "diverged")]
+        if report and ended:
+            folders = ReportFolders.of(study.name, home=folder, runs=folder)
+            pages = write_report(study, ended, runs, folders)
+            for page in pages:
+                _mark(page)
     marks.append(time.perf_counter())
     parts = zip(("preparation", "runs", "report"), marks, marks[1:], strict=False)
     return Rehearsal(outcomes, pages, {name: end - start for name, start, end in parts})
@@ -99,8 +92,12 @@ def rehearse(
 
 def rehearsal_of(study: Study) -> tuple[Study, list[RunSpec], list[str]]:
     """The study under its rehearsal's name, its runs made small, and what that has left out."""
-    whole = expand(study)
-    specs = list({spec.run_id: spec for spec in map(rehearsed, whole)}.values())
+    whole = [spec for stage in stages(expand(study)) for spec in stage]
+    made: dict[str, RunSpec] = {}
+    for spec in whole:
+        start = made[spec.start_from].run_id if spec.start_from in made else spec.start_from
+        made[spec.run_id] = rehearsed(replace(spec, start_from=start))
+    specs = list({spec.run_id: spec for spec in made.values()}.values())
     notes = []
     if len(specs) < len(whole):
         notes.append(
@@ -148,20 +145,45 @@ def _fitted(fit: str) -> str:
     return "pad" if fit == "keep" else fit
 
 
-def _prepare(specs: Sequence[RunSpec], folder: Path, threads: int | None) -> list[Settings]:
+@contextmanager
+def _weights_in(folder: Path) -> Iterator[None]:
+    """Published weights are looked for in `folder`, here and in the processes of runs."""
+    before = os.environ.get("LOSSLAB_WEIGHTS")
+    os.environ["LOSSLAB_WEIGHTS"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LOSSLAB_WEIGHTS"]
+        else:
+            os.environ["LOSSLAB_WEIGHTS"] = before
+
+
+@contextmanager
+def _without_weights_after(specs: Sequence[RunSpec], runs: Path) -> Iterator[None]:
+    """Delete what the runs would only need to go on: of the larger networks a gigabyte a run. A run
+    with whose weights others begin is made again where an earlier rehearsal has deleted these.
+    """
+    for name in {spec.start_from for spec in specs if spec.start_from}:
+        if not (runs / name / "best.safetensors").exists():
+            (runs / name / "done.json").unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        for spec in specs:
+            for name in ("last.pt", "best.safetensors"):
+                (runs / spec.run_id / name).unlink(missing_ok=True)
+
+
+def _prepare(
+    specs: Sequence[RunSpec], folder: Path, runs: Path, threads: int | None
+) -> list[Settings]:
     """Make data and weights, and check all runs as a study does; where each run is computed."""
     settings = []
     for spec in specs:
         generated_weights(spec, folder / "weights")
-        settings.append(
-            Settings(
-                folder / "runs",
-                generated_data(spec, folder / "data"),
-                folder / "cache",
-                "cpu",
-                threads,
-            )
-        )
+        root = generated_data(spec, folder / "data")
+        settings.append(Settings(runs, root, folder / "cache", "cpu", threads))
     for root in dict.fromkeys(where.data_root for where in settings):
         own = [s for s, where in zip(specs, settings, strict=True) if where.data_root == root]
         check_runs(own, next(where for where in settings if where.data_root == root))
@@ -170,16 +192,13 @@ def _prepare(specs: Sequence[RunSpec], folder: Path, threads: int | None) -> lis
 
 def _run(spec: RunSpec, settings: Settings, *, by_notebook: bool) -> Outcome:
     run_dir = settings.runs / spec.run_id
-    if by_notebook and not is_done(run_dir):
+    if by_notebook or is_done(run_dir):
         with open_executor(workers=1) as executor:
             (outcome,) = run_all([spec], settings, executor)
         return outcome
     run_dir.mkdir(parents=True, exist_ok=True)
-    with FileLock(run_dir / ".lock"):
-        if is_done(run_dir):
-            done = read_done(run_dir)
-            return Outcome(spec.run_id, done["status"], done["reason"], skipped=True)
-        try:
+    try:
+        with (run_dir / "log.txt").open("a") as log, redirect_stdout(log):
             facts = train(
                 spec,
                 run_dir,
@@ -188,18 +207,12 @@ def _run(spec: RunSpec, settings: Settings, *, by_notebook: bool) -> Outcome:
                 device=settings.device,
                 threads=settings.threads,
             )
-        except (
-            LosslabError,
-            ArithmeticError,
-            LookupError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-        ) as error:
-            return Outcome(spec.run_id, "failed", brief(error))
-        ended = {"status": facts["status"], "reason": facts["reason"]}
-        write_json(run_dir / "done.json", {**ended, "seconds": facts["wall_seconds"]})
-        return Outcome(spec.run_id, **ended)
+    except Exception as error:  # whatever it is, it is what a rehearsal looks for
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        return Outcome(spec.run_id, "failed", reason)
+    ended = {"status": facts["status"], "reason": facts["reason"]}
+    write_json(run_dir / "done.json", {**ended, "seconds": facts["wall_seconds"]})
+    return Outcome(spec.run_id, **ended)
 
 
 def _mark(page: Path) -> None:

@@ -73,7 +73,8 @@ def check_runs(specs: Sequence[RunSpec], settings: Settings) -> None:
     fingerprints: list[tuple[dict[str, Any], str]] = []
     for spec in specs:
         run_dir = settings.runs / spec.run_id
-        if not (is_done(run_dir) or (run_dir / "last.pt").exists()):  # those bring their own
+        own = is_done(run_dir) or (run_dir / "last.pt").exists() or spec.start_from
+        if not own:  # else its weights are here, or will be
             find_weights(spec.model, spec.encoder, spec.encoder_weights)
         data = spec.data_arguments()
         known = [fingerprint for other, fingerprint in fingerprints if other == data]

@@ -53,6 +53,9 @@ class Study:
     """Values of fields by field; an axis that is no field bundles several: each of its values is a
     mapping of fields, and may have a `name`."""
     exceptions: tuple[Override, ...] = ()
+    first: tuple[Override, ...] = ()
+    """Where there are any, each run begins with the weights of one that is made before it, which
+    differs from it in the values of those that match."""
     repeats: Annotated[int, Ge(0)] = 0
     """How often the baseline's first run of each setting is run again, with the same seed: its
     noise floor."""

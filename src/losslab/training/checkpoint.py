@@ -116,3 +116,16 @@ def load_weights(model: nn.Module, path: Path) -> None:
             "the run's folder "
             f"to train it again"
         ) from error
+
+
+def load_start(model: nn.Module, run_dir: Path) -> None:
+    """Load the tested weights of the run in `run_dir`, from which another begins; raises
+    `StudyError` where it has none.
+    """
+    path = run_dir / "best.safetensors"
+    if not path.is_file():
+        raise StudyError(
+            f"start_from: there are no weights of {run_dir.name} in {run_dir.parent}; execute that "
+            "run first"
+        )
+    load_weights(model, path)

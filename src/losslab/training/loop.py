@@ -24,7 +24,13 @@ from losslab.losses import build_loss, needs_edge_net
 from losslab.metrics import TRIMAP_WIDTHS
 from losslab.models import build_model
 from losslab.spec import RunSpec
-from losslab.training.checkpoint import Progress, RunState, load_weights, save_weights
+from losslab.training.checkpoint import (
+    Progress,
+    RunState,
+    load_start,
+    load_weights,
+    save_weights,
+)
 from losslab.training.device import (
     ask_for_determinism,
     autocast,
@@ -109,10 +115,12 @@ def train(
         spec.model,
         num_classes=data.num_classes,
         encoder=spec.encoder,
-        # a checkpoint holds all weights: then nothing is looked for, on this machine or elsewhere
-        weights=None if checkpoint.exists() else spec.encoder_weights,
+        # a checkpoint and another run hold all weights: then no published ones are looked for
+        weights=None if checkpoint.exists() or spec.start_from else spec.encoder_weights,
         **spec.model_options,
     )
+    if spec.start_from and not checkpoint.exists():
+        load_start(model, run_dir.parent / spec.start_from)
     model = model.to(where).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     objective = build_loss(spec.loss, num_classes=data.num_classes, edge_net=edge_net).to(where)
     crops = AUGMENTATIONS[spec.augmentation].crop
