@@ -26,9 +26,9 @@ def read_tests(comparison: pd.DataFrame, alpha: float = 0.05) -> str:
         text = f"corrected p below {alpha:g}: by {tests} for {_names(every)}"
         if len(some):
             text += f", by some only for {_names(some)}"
-        if (part["wilcoxon_p_min"] > alpha).any():
-            n = int(part["n"].min())
-            least = part["wilcoxon_p_min"].max()
+        few = part[(part["wilcoxon_p_min"] > alpha) & (part["n"] > 1)]
+        if len(few):
+            n, least = int(few["n"].min()), few["wilcoxon_p_min"].max()
             text += f"; with {n} pairs the p of Wilcoxon and of sign flips cannot fall below "
             text += f"{least:.2g} even uncorrected, so only t can"
         found.append(text + _hint(str(setting), part, bool(len(every) or len(some))))
