@@ -132,9 +132,9 @@ def test_unmeasured_memory_is_named_not_drawn_as_zero() -> None:
 def test_a_table_without_rows_is_an_error_that_says_why() -> None:
     scores = analysis.select_scores(synthetic_results(seeds=1))
     table = analysis.paired_comparison(scores, "ce").head(0)
+    noise = analysis.seed_noise(scores)
+    floor = noise[["setting"]].assign(largest=0.0)
     with pytest.raises(StudyError, match="nothing to draw: no loss shares"):
-        noise = analysis.seed_noise(scores)
-        floor = noise[["setting"]].assign(largest=0.0)
         plots.differences_figure(table, table, noise, floor, label="", styles={})
 
 

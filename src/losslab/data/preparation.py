@@ -152,7 +152,7 @@ def prepare(
         "parts": parts,
         "ids": dataset.all_ids,
     }
-    if task in dataset.named_tasks and task not in dataset.tasks:
+    if task is not None and task in dataset.named_tasks and task not in dataset.tasks:
         described["means"] = dataset.named_tasks[task]  # a name of the user's, who may change it
     viewed = dataset.view("all", task)
     return RunData(

@@ -94,7 +94,8 @@ def classes_figure(classes: pd.DataFrame, noise: pd.DataFrame, *, label: str) ->
     end = max(0.01, float(classes["difference"].abs().max()))
 
     def draw(setting: str, rows: pd.DataFrame, axes: Axes) -> Axes:
-        bands = noise[noise["setting"] == setting].set_index("class")["band"].to_dict()
+        own = noise[noise["setting"] == setting]
+        bands = dict(zip(own["class"], own["band"], strict=True))
         return plot_class_differences(rows, axes, noise=bands, label=label, limit=end)
 
     most = int(classes.groupby("setting")["class"].nunique().max())
