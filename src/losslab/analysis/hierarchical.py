@@ -79,8 +79,8 @@ def hierarchical_over_settings(
     sets or more, these are the units: each counts once, by the mean over its settings, in whose
     spread the chance of settings, seeds and images is contained (Davison & Hinkley 1997, sec. 3.8),
     at t with one degree of freedom less than there are test sets. With one, settings and images are
-    crossed as seeds and images are in one setting, and the answer holds for that test set only (and for
-    these folds, where it is divided into some: that they share training images is not in it). A
+    crossed as seeds and images are in one setting, and the answer holds for that test set only; of
+    one divided into folds it holds for these, for that they share training images is not in it. A
     loss that was run in one setting only has no row.
     """
     found = run_image_differences(results, baseline, metric=metric)
