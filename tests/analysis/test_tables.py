@@ -82,6 +82,12 @@ def test_each_table_for_people_has_a_row_per_loss() -> None:
     assert len(tables.show_noise(seed_noise(scores))) == 1
 
 
+@pytest.mark.parametrize(("images", "kind"), [(12, "t"), (60, "BCa")])
+def test_the_interval_over_images_is_called_what_it_is(images: int, kind: str) -> None:
+    table = image_comparison(synthetic_results(images=images), "ce", resamples=99)
+    assert f"95 % interval ({kind})" in tables.show_images(table)
+
+
 def test_a_pipe_in_a_cell_does_not_break_a_markdown_table() -> None:
     text = markdown_table(pd.DataFrame({"a": ["x|y"], "long name": [1]}))
     assert text.splitlines() == [

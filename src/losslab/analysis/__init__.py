@@ -12,6 +12,7 @@ from losslab.analysis.folds import fold_ratios
 from losslab.analysis.hierarchical import hierarchical_comparison, hierarchical_over_settings
 from losslab.analysis.images import image_comparison, image_differences
 from losslab.analysis.mixed import mixed_comparison, mixed_over_settings
+from losslab.analysis.noise import repeat_noise
 from losslab.analysis.pooling import dependence, pool_settings, shared_sets
 from losslab.analysis.rankings import ranking_flips, rankings
 from losslab.analysis.scores import select_scores, with_setting
@@ -20,7 +21,9 @@ from losslab.analysis.statistics import (
     paired_differences,
     seed_noise,
 )
+from losslab.analysis.survival import kaplan_meier, restricted_means
 from losslab.analysis.tables import markdown_table, score_table, write_table
+from losslab.analysis.units import intervals_by_unit
 
 __all__ = [
     "check_same_data",
@@ -38,6 +41,8 @@ __all__ = [
     "image_comparison",
     "image_differences",
     "interquartile_means",
+    "intervals_by_unit",
+    "kaplan_meier",
     "markdown_table",
     "median_epochs",
     "mixed_comparison",
@@ -49,6 +54,8 @@ __all__ = [
     "ranking_flips",
     "rankings",
     "relevance",
+    "repeat_noise",
+    "restricted_means",
     "score_table",
     "seed_noise",
     "select_scores",

@@ -47,11 +47,15 @@ def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
 
 
 def show_images(comparison: pd.DataFrame) -> pd.DataFrame:
-    """`image_comparison` for people; its p values are left to the CSV: they hold no seed noise."""
+    """`image_comparison` for people; its p values are left to the CSV: they hold no seed noise.
+
+    The head names the kinds of interval: "BCa", or "t" where images are few.
+    """
     rows = comparison.sort_values(["setting", "difference"], ascending=[True, False])
     table = pd.DataFrame({"setting": rows["setting"], "loss": rows["loss"], "images": rows["n"]})
     table["difference, points"] = [points(value, 2) for value in rows["difference"]]
-    table["95 % interval (BCa)"] = _intervals(rows)
+    kinds = rows["interval"].unique()
+    table[f"95 % interval ({' or '.join(kinds)})"] = _intervals(rows)
     table["effect size g_z"] = [_number(value) for value in rows["effect_size"]]
     table["better on, % of images"] = [points(v, 0, sign=False) for v in rows["better"]]
     return for_one_setting(table)
