@@ -1,5 +1,6 @@
 # make study   the environment, then the default study to its report
 # make test    the environment, then every check
+# make rehearse   all studies on generated data, two steps a run, to their reports (half an hour)
 # make lab     the environment, then JupyterLab on the notebooks
 # make keep    the outputs of the notebooks that keep them, anew
 # make live    explore.ipynb in a real JupyterLab (part of make test; needs Chromium and chromedriver)
@@ -13,7 +14,11 @@ NBVAL := --nbval-current-env --nbval-cell-timeout 300 -n 2 --dist loadscope
 KEPT := notebooks/published.ipynb
 STRIPPED := $(filter-out $(KEPT),$(wildcard notebooks/*.ipynb))
 
-.PHONY: study test lint lab keep live env
+# The studies that come with losslab: the papers' protocols and its own. Two are rehearsed side by side.
+STUDIES := $(basename $(notdir $(wildcard src/losslab/studies/*.yaml)))
+LOGS := runs/rehearsal/logs
+
+.PHONY: rehearse study test lint lab keep live env
 
 study: env
 	$(LOSSLAB) study default
@@ -22,6 +27,11 @@ test: env lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(BIN)/python -m pytest --nbval-lax $(NBVAL) $(STRIPPED)
 	$(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg $(NBVAL) $(KEPT)
+
+rehearse: env
+	mkdir -p $(LOGS)
+	printf '%s\n' $(STUDIES) | xargs -P 2 -I {} sh -c '$(LOSSLAB) study {} --rehearse --threads 1 \
+		> $(LOGS)/{}.txt 2>&1; status=$$?; tail -n 1 $(LOGS)/{}.txt; exit $$status'
 
 lint: env
 	$(BIN)/ruff format --check .

@@ -38,10 +38,30 @@ def test_list_names_all_there_is(call) -> None:
 
 
 def test_a_plan_prints_the_runs_and_executes_none(call, tmp_path: Path) -> None:
-    code, out, _ = call("study", "default", "--plan", "--set", "seed=[0]")
+    words = ("study", "default", "--plan", "--set", "seed=[0]")
+    code, out, _ = call(*words)
     assert code == 0
-    assert len(out.split()) == 7  # six losses, and the baseline once more with the same seed
+    assert "7 runs: 1 seed x 6 loss + 1 of the baseline once more" in out
+    assert "is generated and needs no files" in out
+    code, more, _ = call(*words, "--ids")
+    assert code == 0
+    assert len(set(more.splitlines()) - set(out.splitlines())) == 8  # a title and seven names
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_study_is_rehearsed_from_the_command_line_in_a_folder_of_its_own(
+    call, tmp_path: Path
+) -> None:
+    network = "{encoder_depth: 3, decoder_channels: [16, 16, 8]}"
+    small = (f"model_options={network}", "encoder=tu-resnet10t", "loss=[ce, iou]", "seed=[0]")
+    sets = [word for value in small for word in ("--set", value)]
+    words = ("study", "default", "--rehearse", "--no-report", "--threads", "1", *sets)
+    code, out, err = call(*words, "--name", "own")
+    assert code == 0, err
+    assert "REHEARSAL: numbers mean nothing" in out
+    assert "own: 3 runs rehearsed" in out
+    assert len(list((tmp_path / "runs" / "rehearsal" / "runs").glob("*/*/done.json"))) == 3
+    assert not list((tmp_path / "runs").glob("*/done.json"))
 
 
 @pytest.mark.parametrize(
@@ -52,6 +72,7 @@ def test_a_plan_prints_the_runs_and_executes_none(call, tmp_path: Path) -> None:
         (("run", "epoch=3"), "did you mean 'epochs'"),
         (("study", "defualt"), "did you mean 'default'"),
         (("study", "default", "--set", "epoch=3"), "did you mean 'epochs'"),
+        (("study", "default", "--ids"), "it goes with --plan"),
         (("run", "dataset=camvid"), "--data-root FOLDER or set LOSSLAB_DATA"),
         (("run", "dataset=camvid", "--data-root", "nowhere"), "data root nowhere does not exist"),
         (("data", "check", "camvit"), "did you mean 'camvid'"),

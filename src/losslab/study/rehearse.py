@@ -35,6 +35,9 @@ SHORTEST = 32
 STEPS = 2
 BATCH = 2
 
+SEEDS = 2
+"""The first so many seeds of a study are rehearsed: another number is no other code."""
+
 
 @dataclass(frozen=True)
 class Rehearsal:
@@ -92,13 +95,13 @@ def rehearse(
 
 def rehearsal_of(study: Study) -> tuple[Study, list[RunSpec], list[str]]:
     """The study under its rehearsal's name, its runs made small, and what that has left out."""
+    study, notes = _thinned(study)
     whole = [spec for stage in stages(expand(study)) for spec in stage]
     made: dict[str, RunSpec] = {}
     for spec in whole:
         start = made[spec.start_from].run_id if spec.start_from in made else spec.start_from
         made[spec.run_id] = rehearsed(replace(spec, start_from=start))
     specs = list({spec.run_id: spec for spec in made.values()}.values())
-    notes = []
     if len(specs) < len(whole):
         notes.append(
             f"{len(whole) - len(specs)} of {len(whole)} runs are left out, which in the "
@@ -106,6 +109,16 @@ def rehearsal_of(study: Study) -> tuple[Study, list[RunSpec], list[str]]:
         )
     question = f"**{BANNER}.** {study.question}"
     return replace(study, name=f"{study.name}-rehearsal", question=question), specs, notes
+
+
+def _thinned(study: Study) -> tuple[Study, list[str]]:
+    """The study with the first seeds of many, and what that leaves out."""
+    seeds = study.grid.get("seed", [])
+    if len(seeds) <= SEEDS:
+        return study, []
+    left = ", ".join(map(str, seeds[SEEDS:]))
+    grid = {**study.grid, "seed": seeds[:SEEDS]}
+    return replace(study, grid=grid), [f"seeds {left} are left out"]
 
 
 def rehearsed(spec: RunSpec) -> RunSpec:
