@@ -274,6 +274,19 @@ def test_a_threshold_that_no_run_reaches_has_no_p_and_says_why() -> None:
     assert same["reason"] == "all runs under way arrive at the same epoch"
 
 
+def test_a_single_run_of_a_loss_has_no_p_and_says_why() -> None:
+    for table in (runs_of(20, ce=[9], iou=[4]), runs_of(20, ce=[9, 8, 7], iou=[4])):
+        (row,) = log_rank(table, "ce").to_dict("records")
+        assert math.isnan(row["p"])
+        assert row["sooner"] > 0
+        assert row["reason"] == "a single run of a loss cannot be told from chance"
+    (row,) = log_rank(runs_of(20, ce=[9], iou=[4]), "ce", pairs=["seed"]).to_dict("records")
+    assert math.isnan(row["p"])
+    means = restricted_means(runs_of(20, ce=[9], iou=[4]))
+    text = read_survival(means, log_rank(runs_of(20, ce=[9], iou=[4]), "ce"))
+    assert text == "`iou` is not tested: a single run of a loss cannot be told from chance."
+
+
 def test_holm_corrects_over_the_losses() -> None:
     table = log_rank(runs_of(ce=[2, 2, 3, 3, 4], iou=[7, 7, 8, 8, 9], dice=[8, 9, 9, 9, 9]), "ce")
     assert table["p"].tolist() == pytest.approx([2 / 252] * 2)

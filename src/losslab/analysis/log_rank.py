@@ -43,8 +43,8 @@ def log_rank(
     Columns: those of `by`, loss, baseline, runs, baseline_runs, sooner (arrivals of the loss beyond
     what its time under way made probable: above 0 it is the sooner one), chi2 and chi2_p (without
     pairs), p, p_min (the least that so few runs can give), p_holm (over all rows), reason (why
-    there is no p). Raises StudyError for a baseline that is not there and for `pairs` that do not
-    tell the runs of a loss apart.
+    there is no p, as where either loss has a single run). Raises StudyError for a baseline that is
+    not there and for `pairs` that do not tell the runs of a loss apart.
     """
     check_baseline(reached, baseline)
     groups = list(by)
@@ -84,6 +84,8 @@ def _log_rank(runs: pd.DataFrame, base: pd.DataFrame, pairs: list[str]) -> dict[
     if np.ptp(scores) < 1e-9:
         return row | {"reason": "all runs under way arrive at the same epoch"}
     row |= _chi2(time, seen, np.arange(len(time)) < len(runs))
+    if min(len(runs), len(base)) < 2:
+        return row | {"reason": "a single run of a loss cannot be told from chance"}
     return row | _permutation(mine, others, paired=bool(pairs)) | {"reason": ""}
 
 
