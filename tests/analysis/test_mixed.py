@@ -9,7 +9,12 @@ import pytest
 from statsmodels.regression.mixed_linear_model import MixedLM
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-from losslab.analysis import hierarchical_comparison, mixed_comparison, mixed_over_settings
+from losslab.analysis import (
+    hierarchical_comparison,
+    hierarchical_over_settings,
+    mixed_comparison,
+    mixed_over_settings,
+)
 from losslab.analysis.components import fit_components, moments
 from losslab.analysis.mixed import BUNDLES, _bundled
 from tests.analysis.by_hand import images_of
@@ -215,3 +220,22 @@ def test_two_test_sets_are_too_few_and_one_is_crossed() -> None:
     row = mixed_over_settings(one, "ce", sets_of(one)).iloc[0]
     assert row["over"] == "settings and images"
     assert row["reason"] == ""
+
+
+def test_settings_of_a_test_set_without_a_common_image_have_no_model() -> None:
+    results, _ = settings_of_sets(3, 2)
+    apart = (results["dataset"] == "set0") & (results["model"] == "m1")
+    results.loc[apart, "image"] = "other_" + results.loc[apart, "image"]
+    row = mixed_over_settings(results, "ce", sets_of(results)).iloc[0]
+    assert row["reason"] == "settings of one test set have no image in common"
+    assert math.isnan(row["difference"])
+
+
+def test_only_images_that_are_compared_are_counted() -> None:
+    results, _ = settings_of_sets(1, 3)
+    images = results.loc[results["image"] != "", "image"].unique()
+    gone = (results["model"] == "m1") & results["image"].isin(images[:2])
+    fewer = results[~gone]
+    for compare in (mixed_over_settings, hierarchical_over_settings):
+        row = compare(fewer, "ce", sets_of(fewer)).iloc[0]
+        assert row["images"] == len(images) - 2

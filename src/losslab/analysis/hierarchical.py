@@ -95,8 +95,9 @@ def hierarchical_over_settings(
         else:
             keys = ["fold", "image"]
             table = part.pivot_table(index="setting", columns=keys, values="difference")
-            both = _over_both(table) | _sizes(part)
-            rows.append(row | both | {"over": "settings and images"})
+            both = _over_both(table)
+            sizes = _sizes(part) | {"images": both["images"]}  # those that all settings have
+            rows.append(row | both | sizes | {"over": "settings and images"})
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 

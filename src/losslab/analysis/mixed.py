@@ -34,12 +34,13 @@ def mixed_comparison(
 
     `results` is the table of `losslab.study.load_results`. The difference of image i at seed s is
     taken as gain + seed_s + image_i + rest, all three random (REML); seeds and images are crossed,
-    so they are two variance components of one group. A row per setting and loss: seeds, images,
-    bundles (of images drawn at random, equal in size but for one image where that does not come
-    out even; `BUNDLES` at most), over, difference (the fixed effect: the mean over seeds and
-    images), se, low and high (95 %, t), df (Satterthwaite's, of the components), p and p_holm
-    (two-sided; Holm over all rows), sd_runs, sd_images and sd_rest (standard deviations of the
-    seeds, of single images and of what is left), and reason (why the row is empty, else "").
+    so they are two variance components of one group. A row per setting and loss: seeds, images
+    (those that all runs have), bundles (of images drawn at random, equal in size but for one image
+    where that does not come out even; `BUNDLES` at most), over, difference (the fixed effect: the
+    mean over seeds and images), se, low and high (95 %, t), df (Satterthwaite's, of the
+    components), p and p_holm (two-sided; Holm over all rows), sd_runs, sd_images and sd_rest
+    (standard deviations of the seeds, of single images and of what is left), and reason (why the
+    row is empty, else "").
     Fractions. A component whose moment estimate is not positive is left out, its sd being 0: REML
     would put it on the boundary, where statsmodels does not converge. In simulations with 5 seeds
     and 30 to 100 images the interval holds 94 to 97 %, as does that of `hierarchical_comparison`
@@ -100,26 +101,30 @@ def _settings_by_images(part: pd.DataFrame) -> pd.DataFrame:
 def _fit_crossed(table: pd.DataFrame, seed: int) -> dict[str, object]:
     """One table of differences, runs by images: both are components of a single group."""
     runs, images = table.shape
+    used = {"images": images}
     if runs < FEWEST or images < 2:
         reason = too_few(runs, images, str(table.index.name))
-        return {"reason": reason}
+        return used | {"reason": reason}
     values = _bundled(table.to_numpy(float), seed)
     try:
         model = fit_components([values], between=False)
     except _UNTRUSTED as error:
-        return {"reason": _reason(error)}
+        return used | {"reason": _reason(error)}
     runs, bundles = values.shape
     of_both = model.rest / values.size
     of_runs, of_bundles = model.run / runs + of_both, model.image / bundles + of_both
     every = (of_runs + of_bundles - of_both, of_runs, of_bundles, of_both)
     df = float(satterthwaite(*(np.array([part]) for part in every), shape=values.shape)[0])
-    return _estimate(model, df) | _spreads(model, images / bundles) | {"bundles": bundles}
+    used["bundles"] = bundles
+    return _estimate(model, df) | _spreads(model, images / bundles) | used
 
 
 def _fit_sets(tables: list[pd.DataFrame], seed: int) -> dict[str, object]:
     """Tables of several test sets, settings by images: a group each, with a random effect."""
     if len(tables) < FEWEST:
         return {"reason": f"{len(tables)} test sets, where at least {FEWEST} are needed"}
+    if not all(table.shape[1] for table in tables):
+        return {"reason": "settings of one test set have no image in common"}
     bundled = [_bundled(table.to_numpy(float), seed) for table in tables]
     try:
         model = fit_components(bundled, between=True)
@@ -128,7 +133,7 @@ def _fit_sets(tables: list[pd.DataFrame], seed: int) -> dict[str, object]:
     images = sum(table.shape[1] for table in tables)
     bundles = sum(values.shape[1] for values in bundled)
     row = _estimate(model, len(tables) - 1) | _spreads(model, images / bundles)
-    return row | {"bundles": bundles, "sd_sets": math.sqrt(model.set)}
+    return row | {"images": images, "bundles": bundles, "sd_sets": math.sqrt(model.set)}
 
 
 _UNTRUSTED = (Warning, ValueError, np.linalg.LinAlgError)
