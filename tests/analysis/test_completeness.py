@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from losslab.analysis import check_same_data, provenance, uncompared
-from losslab.analysis.sentences import read_failures, read_ties
+from losslab.analysis import check_same_data, provenance, uncompared, unpaired
+from losslab.analysis.sentences import read_failures, read_ties, read_unpaired
 from losslab.errors import StudyError
 from tests.analysis.synthetic import SETTINGS, synthetic_runs
 
@@ -41,6 +41,34 @@ def test_a_setting_without_a_finished_baseline_is_listed() -> None:
     assert f"camvid (Car), unet, resnet34 nothing is compared: {reason}." in read_failures(
         runs, (), gaps
     )
+
+
+def test_runs_without_a_partner_are_named_and_none_where_all_have_one() -> None:
+    runs = synthetic_runs(settings=TWO, diverged=False)
+    assert unpaired(runs, "ce").empty
+    assert read_unpaired(unpaired(runs, "ce"), "ce") == ""
+    one = runs[runs["dataset"] == "scenes"]
+    one = diverge(one, (one["loss"] == "ce") & (one["seed"] == 2))
+    one = one[(one["loss"] != "focal") | (one["seed"] == 2)]
+    one.loc[one["loss"] == "iou", "seed"] += 7
+    alone = unpaired(one, "ce").set_index("loss")
+    assert alone["left_out"].to_dict() == {"iou": 3, "dice": 1, "focal": 1, "dice + 0.5*ce": 1}
+    text = read_unpaired(unpaired(one, "ce"), "ce")
+    assert "want of a finished run of `ce` with the same fold and seed: all 3 runs of `iou`" in text
+    assert "1 of 3 runs of `dice`, the one run of `focal`" in text
+    both = diverge(runs, (runs["loss"] == "ce") & (runs["seed"] == 0) & (runs["dataset"] != ""))
+    assert "1 of 3 runs of `iou` (camvid (Car), unet, resnet34)" in read_unpaired(
+        unpaired(both, "ce"), "ce"
+    )
+
+
+def test_a_repeat_or_a_setting_that_is_not_compared_needs_no_partner() -> None:
+    runs = synthetic_runs(settings=TWO, diverged=False).assign(repeat=0)
+    again = runs[(runs["loss"] == "iou") & (runs["seed"] == 0)].assign(seed=9, repeat=1)
+    runs = pd.concat([runs, again])
+    assert unpaired(runs, "ce").empty
+    runs = diverge(runs, (runs["dataset"] == "camvid") & (runs["loss"] == "ce"))
+    assert unpaired(runs, "ce").empty
 
 
 def test_no_finished_baseline_anywhere_is_an_error_with_the_count() -> None:

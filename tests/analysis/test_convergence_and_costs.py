@@ -108,7 +108,8 @@ def test_failures_are_listed_with_their_reason() -> None:
 def test_the_report_says_which_runs_are_missing() -> None:
     runs = synthetic_runs()
     assert "1 of 15 runs diverged (of `dice + 0.5*ce`)" in read_failures(runs)
-    assert "1 runs that were asked for" in read_failures(runs, ["never-done"])
+    assert "1 run that was asked for is not done" in read_failures(runs, ["never-done"])
+    assert "2 runs asked for are not done" in read_failures(runs, ["never-done", "nor-this"])
     assert read_failures(runs[runs["status"] == "finished"]) == "All 14 runs finished."
 
 

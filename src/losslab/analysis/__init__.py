@@ -3,7 +3,7 @@
 from losslab.analysis.aggregates import interquartile_means
 from losslab.analysis.claims import claims
 from losslab.analysis.class_scores import class_differences
-from losslab.analysis.completeness import check_same_data, uncompared
+from losslab.analysis.completeness import check_same_data, uncompared, unpaired
 from losslab.analysis.convergence import curves, epochs_to_reach, median_epochs, of_finished
 from losslab.analysis.costs import costs, failures
 from losslab.analysis.effects import hedges_gz
@@ -61,6 +61,7 @@ __all__ = [
     "select_scores",
     "shared_sets",
     "uncompared",
+    "unpaired",
     "with_setting",
     "write_table",
 ]

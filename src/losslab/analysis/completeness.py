@@ -1,8 +1,8 @@
-"""Whether runs may be compared at all: same data, a baseline in each setting."""
+"""Whether runs may be compared at all: same data, a baseline in each setting, and a partner."""
 
 import pandas as pd
 
-from losslab.analysis.scores import PAIR, with_setting
+from losslab.analysis.scores import PAIR, with_setting, without_repeats
 from losslab.errors import StudyError, unknown
 
 
@@ -51,3 +51,22 @@ def uncompared(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
         reasons = "; ".join(dict.fromkeys(row["reason"] for row in rows))
         raise StudyError(f"nothing can be compared: {reasons}")
     return pd.DataFrame(rows, columns=["setting", "reason"])
+
+
+def unpaired(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """The finished runs that no difference holds, as no finished run of the baseline shares their
+    fold and seed: setting, loss, runs (of that loss that finished), left_out (how many of them).
+
+    `runs` is the table of `losslab.study.load_runs`. Settings that `uncompared` lists are left out,
+    as are repeats; losses all of whose runs have a partner have no row.
+    """
+    gaps = set(uncompared(runs, baseline)["setting"])
+    done = with_setting(without_repeats(runs[runs["status"] == "finished"]))
+    done = done[~done["setting"].isin(gaps)]
+    keys = ["setting", *PAIR]
+    partners = pd.MultiIndex.from_frame(done.loc[done["loss"] == baseline, keys])
+    others = done[done["loss"] != baseline]
+    alone = ~pd.MultiIndex.from_frame(others[keys]).isin(partners)
+    groups = others.assign(alone=alone).groupby(["setting", "loss"], sort=False)["alone"]
+    found = groups.agg(runs="size", left_out="sum").reset_index()
+    return found[found["left_out"] > 0].reset_index(drop=True)

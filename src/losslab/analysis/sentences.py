@@ -102,8 +102,26 @@ def _failures(runs: pd.DataFrame, asked: Sequence[str]) -> str:
         losses = pd.Series(sorted(failed["loss"].unique()))
         texts.append(f"{len(failed)} of {len(runs)} runs diverged (of {_names(losses)})")
     if absent:
-        texts.append(f"{len(absent)} runs that were asked for are not done")
+        one = "1 run that was asked for is not done"
+        texts.append(one if len(absent) == 1 else f"{len(absent)} runs asked for are not done")
     return f"{'; '.join(texts)}: what follows is about the others, which flatters such a loss."
+
+
+def read_unpaired(alone: pd.DataFrame, baseline: str) -> str:
+    """Names the finished runs that no difference holds, from `unpaired`; "" where all have one."""
+    if alone.empty:
+        return ""
+    settings = alone["setting"].nunique()
+    texts = []
+    for row in alone.to_dict("records"):
+        runs = f"{row['runs']} runs" if row["runs"] > 1 else "the one run"
+        which = f"{row['left_out']} of " if row["left_out"] < row["runs"] else ""
+        which = "all " if not which and row["runs"] > 1 else which
+        texts.append(f"{which}{runs} of {_named(row, settings)}")
+    return (
+        f"Left out of all differences, for want of a finished run of `{baseline}` with the same "
+        f"fold and seed: {', '.join(texts)}."
+    )
 
 
 def read_scores(scores: pd.DataFrame, noise: pd.DataFrame) -> str:
