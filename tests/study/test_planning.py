@@ -18,7 +18,7 @@ from losslab.study.plan import expand, load_study, study_names
 from losslab.study.planning import plan_text
 from losslab.study.smoke import SMALLEST
 
-PICTURES = Pictures(100, 20, 30, tested_on_val=False, there=False)
+PICTURES = Pictures(100, 20, 30, tested_on_val=False, total=150, there=False)
 SPEC = RunSpec(**SMALLEST)
 NO_RATES = pd.DataFrame(columns=list(Rate.__dataclass_fields__))
 
@@ -86,6 +86,7 @@ def test_a_run_is_reckoned_from_its_steps_and_its_looks_at_validation() -> None:
     assert cost.steps == 3 * (100 // 8)
     passes = 3 * cost.steps * 8 + (3 + 1) * 20 + 30  # trained, validated and counted, tested
     assert cost.seconds == pytest.approx(passes * work.flops / 1e6 + cost.steps * 0.5)
+    assert cost.looking == pytest.approx((4 * 20 + 30) / passes)
     assert cost_of(spec, PICTURES, None).seconds is None
 
 
@@ -151,7 +152,7 @@ def test_the_divisions_of_the_papers_have_their_published_numbers() -> None:
 def test_pictures_that_are_there_are_counted(tmp_path: Path) -> None:
     write_fixture("camvid", tmp_path / "data", 8)
     spec = RunSpec(dataset="camvid", dataset_options={"partial": True}, epochs=1)
-    assert count_pictures(spec, tmp_path / "data") == Pictures(4, 2, 2, False, there=True)
+    assert count_pictures(spec, tmp_path / "data") == Pictures(4, 2, 2, False, total=8, there=True)
     assert "camvid" in WRITERS
 
 

@@ -34,6 +34,8 @@ class Cost:
     """Training steps, at most: patience may end it before."""
     seconds: float | None
     """None where no rate is known."""
+    looking: float
+    """The share of the operations that is validation after each epoch, and the test."""
     memory: float
     """Bytes at the peak of a training step: weights, gradients, the optimiser's numbers, what the
     forward pass keeps, and workspace."""
@@ -74,18 +76,19 @@ def cost_of(spec: RunSpec, pictures: Pictures, speed: Speed | None) -> Cost:
         for size in {spec.crop_size or spec.size, spec.size, spec.test_size or spec.size}
     }
     trained = works[spec.crop_size or spec.size]
+    training = steps * batch * (1 + BACKWARD) * trained.flops
+    looking = (epochs + (not pictures.tested_on_val)) * pictures.val * works[spec.size].flops
+    looking += pictures.test * works[spec.test_size or spec.size].flops
     seconds = None
     if speed is not None:
-        flops = steps * batch * (1 + BACKWARD) * trained.flops
-        flops += (epochs + (not pictures.tested_on_val)) * pictures.val * works[spec.size].flops
-        flops += pictures.test * works[spec.test_size or spec.size].flops
-        seconds = flops / speed.flops + steps * speed.optimizer_seconds
+        seconds = (training + looking) / speed.flops + steps * speed.optimizer_seconds
     copies = OPTIMIZER_COPIES[spec.optimizer]
     kept = trained.saved_bytes * (1 if spec.precision == "fp32" else 0.5)
     numbers = float(trained.parameters * BYTES)
     return Cost(
         steps,
         seconds,
+        looking / (training + looking),
         WORKSPACE * ((2 + copies) * numbers + batch * kept),
         (2 + copies) * numbers,
     )

@@ -35,13 +35,10 @@ class Pictures:
     val: int
     test: int
     tested_on_val: bool
+    total: int
+    """Pictures of the whole data set, those in no part too."""
     there: bool
     """Whether the data set was opened; else these are the published numbers."""
-
-    @property
-    def total(self) -> int:
-        """Pictures of all three, each once."""
-        return self.train + self.val + (0 if self.tested_on_val else self.test)
 
     def text(self) -> str:
         numbers = [f"{self.train:,}", f"{self.val:,}"]
@@ -66,7 +63,12 @@ def count_pictures(spec: RunSpec, data_root: Path | None) -> Pictures | None:
     except DataError:
         return None
     numbers = {split: len(parts[split]) for split in SPLITS}
-    return Pictures(**numbers, tested_on_val=parts["test"] == parts["val"], there=there)
+    return Pictures(
+        **numbers,
+        tested_on_val=parts["test"] == parts["val"],
+        total=len(splits),
+        there=there,
+    )
 
 
 def published_counts(spec: RunSpec) -> dict[str, int] | None:

@@ -110,8 +110,8 @@ def _costs(
         return ["not known: how many pictures there are only the files tell; give --data-root"]
     rows = [
         {
-            "data": spec.dataset,
-            "network": f"{spec.model} {spec.encoder}",
+            "data": spec.dataset_options.get("name", spec.dataset),
+            "network": _network(spec),
             "pixels": "{} x {}".format(*(spec.crop_size or spec.size)),
             "batch": spec.batch_size,
             "steps a run": cost.steps,
@@ -131,17 +131,25 @@ def _costs(
     for column in ("hours a run", "hours"):
         shown[column] = shown[column].map(_hours)
     total = sum(cost.seconds or 0 for _, cost, _ in found) / 3600
+    looking = sum(cost.looking * (cost.seconds or 0) for _, cost, _ in found) / 3600
+    share = looking / total if total else 0
     disk = sum(cost.disk for _, cost, _ in found) / 1e9
     lines = [
         *markdown_table(shown).splitlines(),
         "",
         f"Together {_hours(total)} hours of one run after the other, at most: runs with patience "
-        f"may end sooner. Disk: {disk:.1f} GB for weights and states, "
+        f"may end sooner. {share:.0%} of it is validation after each epoch, and the test. "
+        f"Disk: {disk:.1f} GB for weights and states, "
         f"{cache_bytes(specs, pictures) / 1e9:.1f} GB for decoded pictures.",
     ]
     if len(found) < len(specs):
         lines.append(f"{len(specs) - len(found)} runs are not in it: their pictures are not known.")
     return [*lines, *_reckoned([speed for *_, speed in found], device)]
+
+
+def _network(spec: RunSpec) -> str:
+    scales = " at several scales" if spec.model_options.get("multi_scale") else ""
+    return f"{spec.model} {spec.encoder}{scales}"
 
 
 def _reckoned(speeds: Sequence[Speed | None], device: str) -> list[str]:
@@ -177,6 +185,8 @@ def _section(title: str, lines: Sequence[str]) -> str:
 
 def _wrapped(text: str, indent: str = "") -> str:
     """The text in lines of `WIDTH`, but for rows of a table and ids."""
+    if not text:
+        return ""
     inner = indent + (" " * (len(text) - len(text.lstrip())))
     if text.startswith("|") or " " not in text.strip():
         return indent + text
