@@ -6,6 +6,7 @@ from losslab.analysis.definitions import (
     METRICS,
     caption,
     definition_table,
+    derived_from,
     is_derived,
     short_name,
     with_definition,
@@ -65,3 +66,10 @@ def test_what_follows_from_the_chosen_score_is_derived() -> None:
     assert not is_derived("boundary_iou@image", "dice@dataset")
     assert is_derived("iou@dataset, pooled", "iou@image")
     assert not is_derived("iou@image_first, pooled", "iou@image")
+
+
+def test_a_derived_definition_names_the_score_behind_it() -> None:
+    assert derived_from("dice@image", "iou@dataset") == "iou@image"
+    assert derived_from("iou@image, absent one", "dice@image") == "dice@image, absent one"
+    assert derived_from("iou@image, absent union", "dice@image") == "dice@image"
+    assert derived_from("dice@dataset, pooled", "iou@dataset") == "accuracy@dataset"

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from losslab.analysis import ranking_flips, rankings, tables
+from losslab.analysis.definition_sentences import read_agreement
 from losslab.analysis.rankings import COMMON, agreement, left_out
 from losslab.errors import StudyError
 from losslab.metrics import DEFINITIONS
@@ -120,6 +121,34 @@ def test_dice_is_no_second_witness_of_iou(large_or_small: pd.DataFrame) -> None:
     chosen = ranking_flips(large_or_small, metric="dice", definitions=COMMON)
     assert "dice@image" in set(chosen["score"])
     assert not chosen["score"].str.match("iou").any()
+
+
+@pytest.fixture(scope="module")
+def even_or_one_class() -> pd.DataFrame:
+    """iou finds half of both classes, dice all of one and next to nothing of the other."""
+    half = [counts_of({"a": evenly(s, s), "b": evenly(s, s)}) for s in (0.5, 0.501, 0.502)]
+    one = [counts_of({"a": evenly(1, 1), "b": evenly(s, s)}) for s in (0.02, 0.021, 0.022)]
+    return results_of({"iou": half, "dice": one})
+
+
+@pytest.mark.parametrize(("metric", "twin"), [("iou", "dice"), ("dice", "iou")])
+def test_a_mean_dice_that_orders_losses_as_no_mean_iou_does_is_a_flip(
+    even_or_one_class: pd.DataFrame, metric: str, twin: str
+) -> None:
+    # mean IoU 0.5 against 0.51, mean Dice 0.667 against (1 + 0.039) / 2
+    flips = ranking_flips(even_or_one_class, metric=metric, definitions=COMMON)
+    row = flips.set_index("score").loc[f"{twin}@dataset"]
+    ahead = "dice" if metric == "iou" else "iou"
+    assert row["better"] == ahead
+    assert row["difference"] > 0 > row["other_difference"]
+    found = rankings(even_or_one_class, metric=metric, definitions=COMMON)
+    agreed = agreement(found, flips)
+    shown = tables.show_rankings(found, agreed).set_index("definition")
+    name = "Dice" if twin == "dice" else "IoU"
+    assert shown.loc[f"{name} (data set)", "note"] == "derived, FLIP"
+    text = read_agreement(agreed)
+    assert "derived ones that reverse what the score behind them does not: " in text
+    assert f"{name} (data set)" in text
 
 
 def test_definitions_that_give_the_same_numbers_tell_a_flip_once(

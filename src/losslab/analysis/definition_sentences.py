@@ -22,8 +22,9 @@ def how_ranked(ranked: pd.DataFrame) -> str:
 
 _HOW = (
     "The same runs under all common definitions, {chosen} first: mean over runs in percent (rank). "
-    "FLIP: two losses or more change places. derived: a function of other scores (Dice of IoU, "
-    "pooled classes of pixel accuracy), no second witness."
+    "FLIP: two losses or more change places. derived: it follows class by class from another score "
+    "(Dice from IoU, pooled classes from pixel accuracy), so it is no second witness; a mean of it "
+    "can order losses in another way all the same, and FLIP there is what the other does not show."
 )
 _UNEQUAL = (
     "Not all losses have the same runs: means and ranks are of all runs of a loss, flips are "
@@ -73,8 +74,13 @@ def read_agreement(agreed: pd.DataFrame) -> str:
         own = part[~part["chosen"] & ~part["derived"] & (part["same_as"] == "")]
         far = own["score"].map(by_distance).astype(bool)
         texts = [_of_pictures(own[~far], chosen), *_of_distances(own[far])]
-        if (own["flips"] > 0).any():
-            texts.append(_certainty(int((own["clear"] > 0).sum())))
+        turned = part[part["derived"] & (part["same_as"] == "") & (part["flips"] > 0)]
+        if len(turned):
+            named = ", ".join(turned["definition"])
+            texts.append(f"derived ones that reverse what the score behind them does not: {named}")
+        both = pd.concat([own, turned])
+        if (both["flips"] > 0).any():
+            texts.append(_certainty(int((both["clear"] > 0).sum())))
         found.append("; ".join(texts))
     return _joined(agreed, found)
 

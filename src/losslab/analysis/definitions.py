@@ -1,6 +1,7 @@
 """How scores are called in front of people, and what a table says of how it was scored."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -74,15 +75,28 @@ def rules_of(score: Score) -> dict[str, Any]:
 
 
 def is_derived(name: str, chosen: str) -> bool:
-    """Whether a definition follows from other scores, and so is no witness of its own beside the
-    chosen one: Dice of a class is 2 IoU / (1 + IoU) (so where Dice is chosen, IoU is derived), and
-    classes pooled over the set have an IoU of a / (2 - a) at pixel accuracy a.
+    """Whether a definition follows class by class from other scores, and so is no witness of its
+    own beside the chosen one: Dice of a class is 2 IoU / (1 + IoU) (so where Dice is chosen, IoU is
+    derived), and classes pooled over the set have an IoU of a / (2 - a) at pixel accuracy a. A mean
+    of them over classes or images may order losses in another way all the same.
     """
     score, asked = DEFINITIONS[name], DEFINITIONS[chosen]
     if name == chosen:
         return False
     twin = "iou" if asked.metric == "dice" else "dice"
     return score.metric == twin or (score.classes == "pooled" and score.level == "dataset")
+
+
+def derived_from(name: str, chosen: str) -> str:
+    """The key of the score that a definition follows from, of those that `is_derived` names: by the
+    same rules where there is one, else by the usual ones of its level.
+    """
+    score = DEFINITIONS[name]
+    if score.classes == "pooled" and score.level == "dataset":
+        return "accuracy@dataset"
+    metric = "dice" if DEFINITIONS[chosen].metric == "dice" else "iou"
+    same = replace(score, metric=metric).name
+    return same if same in DEFINITIONS else usual_score(metric, score.level).name
 
 
 def by_distance(name: str) -> bool:

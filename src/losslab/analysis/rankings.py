@@ -8,7 +8,13 @@ import pandas as pd
 import scipy
 
 from losslab.analysis.claims import ENOUGH_SEEDS
-from losslab.analysis.definitions import NAMES, by_distance, is_derived, short_name
+from losslab.analysis.definitions import (
+    NAMES,
+    by_distance,
+    derived_from,
+    is_derived,
+    short_name,
+)
 from losslab.analysis.pair_differences import PairDifferences
 from losslab.analysis.scores import PAIR, check_held, check_score, scores_under, with_setting
 from losslab.metrics import DEFINITIONS
@@ -115,29 +121,39 @@ def ranking_flips(
     chosen score), worse, difference (better minus worse over the runs that share fold and seed, by
     the chosen score) with low and high, other_difference (under `definition`, negative) with
     other_low and other_high, seeds, clear (whether both 95 % intervals exclude 0, given
-    `ENOUGH_SEEDS`). Definitions that `rankings` marks derived or same_as have no rows: they would
-    tell the same flip twice. `ratios` are those of `paired_comparison`. Nothing is corrected for
-    the number of pairs and definitions.
+    `ENOUGH_SEEDS`). No flip is told twice: definitions that `rankings` marks same_as have no rows,
+    and those that it marks derived have the pairs alone that do not flip under what they follow
+    from (`derived_from`). `ratios` are those of `paired_comparison`. Nothing is corrected for the
+    number of pairs and definitions.
     """
     rows = []
     for setting, wide in _by_setting(results, metric, level, definitions).items():
-        chosen, seen = str(wide.columns[0]), set()
-        ratio = (ratios or {}).get(setting)
+        chosen, ratio = str(wide.columns[0]), (ratios or {}).get(setting)
         own = PairDifferences(wide[chosen], ratio)
-        ahead = own.pairs()
-        for name in map(str, wide):
-            numbers = tuple(wide[name].round(12))
-            if numbers in seen or is_derived(name, chosen):
-                continue
-            seen.add(numbers)
+        ahead, told = own.pairs(), dict[str, set[tuple[str, str]]]()
+        for name in _each_once(wide, chosen):
             row = {"setting": setting, "definition": short_name(DEFINITIONS[name]), "score": name}
             other = PairDifferences(wide[name], ratio)
-            for pair, difference in other.pairs().items():
-                if abs(difference) > EQUAL < abs(ahead[pair]) and difference * ahead[pair] < 0:
-                    pair = pair if difference < 0 else pair[::-1]
+            turned = {
+                pair if difference < 0 else pair[::-1]: None  # in their order, unlike a set
+                for pair, difference in other.pairs().items()
+                if abs(difference) > EQUAL < abs(ahead[pair]) and difference * ahead[pair] < 0
+            }
+            told[name] = set(turned)
+            known = told.get(derived_from(name, chosen), ()) if is_derived(name, chosen) else ()
+            for pair in turned:
+                if pair not in known:
                     both = _both(own.compared(*pair), other.compared(*pair))
                     rows.append(row | dict(zip(("better", "worse"), pair, strict=True)) | both)
     return pd.DataFrame(rows, columns=[*_FLIP, *_BOTH])
+
+
+def _each_once(wide: pd.DataFrame, chosen: str) -> list[str]:
+    """The columns without those that repeat the numbers of an earlier one, derived ones last."""
+    first: dict[tuple, str] = {}
+    for name in map(str, wide):
+        first.setdefault(tuple(wide[name].round(12)), name)
+    return sorted(first.values(), key=lambda name: is_derived(name, chosen))
 
 
 _FLIP = ("setting", "definition", "score", "better", "worse")

@@ -72,7 +72,8 @@ def show_rankings(ranked: pd.DataFrame, agreed: pd.DataFrame | None = None) -> p
 
     Losses stand in the order of the chosen definition. With the table of `agreement` there are two
     more columns: Kendall's tau with the chosen ranking, and a note that is "chosen", "FLIP" where
-    two losses or more change places, or says why a definition is no witness of its own.
+    two losses or more change places (of a derived definition: that do not under what it follows
+    from), or says why a definition is no witness of its own.
     """
     rows = ranked.copy()
     texts = zip(rows["value"], rows["rank"], strict=True)
@@ -179,5 +180,5 @@ def _note(row: dict) -> str:
     if row["same_as"]:
         return f"as {short_name(DEFINITIONS[row['same_as']])}"
     if row["derived"]:
-        return "derived"
+        return "derived, FLIP" if row["flips"] else "derived"
     return "FLIP" if row["flips"] else ""

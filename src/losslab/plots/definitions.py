@@ -44,7 +44,8 @@ def plot_rankings(ranked: pd.DataFrame, agreed: pd.DataFrame, axes: Axes) -> Axe
     _beside(axes, -0.9, "τ", "flips")
     for number, row in enumerate(rows):
         tau = "–" if np.isnan(row["tau"]) else f"{row['tau']:.2f}".replace("-", "−")
-        flips = "derived" if row["derived"] else f"{row['flips']:g}" if row["flips"] else ""
+        flips = f"{row['flips']:g}" if row["flips"] else ""
+        flips = f"derived {flips}".strip() if row["derived"] else flips
         flips += "*" if row["clear"] else ""
         _beside(axes, number, tau, flips)
     axes.set_xticks(range(len(losses)), [_broken(loss) for loss in losses], rotation=90)
