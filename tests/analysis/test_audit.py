@@ -247,6 +247,14 @@ def test_a_sentence_with_a_reading_that_holds_is_not_contradicted(found: pd.Data
     assert "higher in 1 of 3, mean 0.509 against 0.524" in row["note"]
 
 
+def test_values_of_losses_without_a_common_scale_settle_nothing(found: pd.DataFrame) -> None:
+    row = one(found, "gul2023", "a boundary costs more")
+    assert row["verdict"] == "undeterminable"
+    assert "above cross-entropy on 0, Dice on 3, IoU on 3 of 3" in row["note"]
+    # Table 3.1: (0.296 + 0.238) / 2 / 0.056, and as much of the others
+    assert "grows 4.8-fold, cross-entropy 1.1, Dice 5.6, IoU 5.1" in row["note"]
+
+
 def test_another_seed_lowers_three_of_six_scores(found: pd.DataFrame) -> None:
     row = one(found, "gul2023", "did not cause any decrease")
     assert (row["derived"], row["verdict"]) == (3, "contradicted")

@@ -39,11 +39,17 @@ NOT_INDEPENDENT = {
     "categories": "a network a category, one run each, on the same pictures",
     "classes": "classes of one trained network, on one test set",
     "weightings": "weightings of one loss, all against one baseline run",
-    "folds": "folds share most of their training pictures",
+    "folds": "folds share most of their training pictures, for which their interval is widened",
     "parts": "parts of the same faces, segmented by one network",
     "settings": "settings share their test pictures, and one run stands for each",
 }
 """Why the pairs of a comparison are not independent, by the last word of its name."""
+
+FOLDS = "folds"
+"""Last word of the comparisons whose pairs are folds."""
+
+FOLD_RATIO = 0.2 / 0.7
+"""Test over training pictures of Gul's folds (section 4.4.3)."""
 
 FEWEST_PAIRS = 5
 """Pairs below which no bootstrap interval is given: it cannot reach beyond the pairs themselves."""
@@ -96,24 +102,29 @@ def gain_summary(gains: pd.DataFrame, *, resamples: int = 9999, seed: int = 0) -
 
     `gains` is the table of `paired_gains`. Columns of `paired_comparison` (fractions; n pairs; Holm
     over all rows of a paper) with paper, comparison, metric, proposed, baseline, better (pairs that
-    gain), bca_low and bca_high (BCa bootstrap over the pairs, Efron 1987; NaN below five pairs),
-    datasets (distinct ones among the pairs: the units that are nearest to independent) and
-    dependence (why the pairs are not). All intervals and p values take them for independent, so
-    they are narrower and smaller than the truth.
+    gain), bca_low and bca_high (BCa bootstrap over the pairs, Efron 1987; NaN below five pairs and
+    of folds), datasets (distinct ones among the pairs: the units that are nearest to independent)
+    and dependence (why the pairs are not). Folds are compared as folds: low, high and p are of the
+    t corrected for the training pictures that they share (Nadeau & Bengio 2003). All others take
+    the pairs for independent, so they are narrower and smaller than the truth.
     """
     keys = ["paper", "comparison", "metric", "proposed", "baseline"]
     tables = []
     for _, of_paper in gains.groupby("paper", sort=False):
-        numbered = of_paper.assign(setting=of_paper.groupby(keys, sort=False).ngroup(), fold=0)
-        numbered["seed"] = range(len(numbered))
+        groups = of_paper.groupby(keys, sort=False)
+        numbered = of_paper.assign(setting=groups.ngroup(), fold=0, seed=range(len(of_paper)))
+        folds = numbered["comparison"].str.endswith(FOLDS)
+        numbered.loc[folds, "fold"], numbered.loc[folds, "seed"] = groups.cumcount()[folds], 0
+        ratios = {str(number): FOLD_RATIO for number in numbered.loc[folds, "setting"]}
         ours = numbered.assign(loss="proposed")
         theirs = numbered.assign(loss="baseline", value=numbered["baseline_value"])
-        compared = paired_comparison(pd.concat([ours, theirs]), "baseline").set_index("setting")
+        both = pd.concat([ours, theirs])
+        compared = paired_comparison(both, "baseline", ratios=ratios).set_index("setting")
         for number, part in numbered.groupby("setting", sort=False):
             values = part["gain"].to_numpy(float)
             row = {key: part[key].iloc[0] for key in keys}
             row |= {"better": int((values > 1e-9).sum()), "datasets": part["dataset"].nunique()}
-            row |= _bca(values, resamples, seed)
+            row |= _bca(values if part["fold"].nunique() == 1 else values[:0], resamples, seed)
             row["dependence"] = NOT_INDEPENDENT[str(row["comparison"]).split()[-1]]
             fields = compared.drop(columns=["loss", "baseline", "seeds", "folds"]).loc[number]
             tables.append(row | fields.to_dict())
