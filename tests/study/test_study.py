@@ -159,12 +159,13 @@ def test_tables_of_finished_runs_are_tidy(finished: tuple[Study, list[str], Sett
     _, run_ids, settings = finished
     results = load_results(settings.runs, run_ids)
     assert list(results.columns) == [
-        "run_id", "dataset", "task", "model", "encoder", "loss", "seed", "fold",
-        "image", "class", "metric", "level", "value",
+        "run_id", "dataset", "task", "model", "encoder", "loss", "seed", "fold", "repeat",
+        "image", "class", "metric", "level", "definition", "value",
     ]  # fmt: skip
     assert results["value"].dropna().between(0, 1).all()
-    assert set(results["level"]) == {"dataset", "image", "per_image"}
-    assert not results.duplicated(["run_id", "image", "class", "metric", "level"]).any()
+    assert {"dataset", "image", "per_image"} <= set(results["level"])
+    keys = ["run_id", "image", "class", "metric", "level", "definition"]
+    assert not results.duplicated(keys).any()
     histories = load_histories(settings.runs)
     assert set(histories["epoch"]) == {1, 2}
     runs = load_runs(settings.runs)
