@@ -87,3 +87,23 @@ def test_class_differences_keep_the_order_of_the_classes() -> None:
     wire = table[(table["class"] == "wire") & (table["loss"] == "iou")]["difference"].iloc[0]
     ground = table[(table["class"] == "background") & (table["loss"] == "iou")]["difference"]
     assert wire > ground.iloc[0]
+
+
+def test_class_differences_over_folds_take_the_ratio_of_their_runs() -> None:
+    folds = synthetic_results(seeds=5)
+    folds = folds.assign(fold=folds["seed"], seed=0)
+    (setting,) = class_differences(folds, "ce")["setting"].unique()
+    assumed, given = (
+        class_differences(folds, "ce", ratios=ratios) for ratios in (None, {setting: 2 / 7})
+    )
+    widths = [(table["high"] - table["low"]).to_numpy() for table in (assumed, given)]
+    assert widths[1] / widths[0] == pytest.approx(((1 / 5 + 2 / 7) / (1 / 5 + 1 / 4)) ** 0.5)
+
+
+def test_values_that_are_lists_are_told_apart_where_they_vary() -> None:
+    spec = {"loss": "ce", "channels": [16, 8]}
+    runs = pd.DataFrame(
+        {"run_id": ["a", "b"], "spec": [spec, spec | {"channels": [16, 8, 8], "loss": "iou"}]}
+    )
+    shown = provenance.varying(provenance.spec_table(runs)).set_index("name")["which"]
+    assert shown.to_dict() == {"loss": "ce, iou", "channels": "16, 8; 16, 8, 8"}

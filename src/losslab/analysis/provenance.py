@@ -24,7 +24,8 @@ def varying(specs: pd.DataFrame) -> pd.DataFrame:
     for name in specs.columns.drop("run_id"):
         values = sorted({_text(value) for value in specs[name]}, key=_number_first)
         if len(values) > 1:
-            rows.append({"name": name, "values": len(values), "which": ", ".join(values)})
+            between = "; " if any(", " in value for value in values) else ", "
+            rows.append({"name": name, "values": len(values), "which": between.join(values)})
     return pd.DataFrame(rows, columns=["name", "values", "which"])
 
 
