@@ -44,8 +44,33 @@ def test_few_pairs_are_said_to_be_beyond_wilcoxon_and_a_hint() -> None:
     assert "hint" not in nothing
 
 
+def test_few_seeds_of_one_loss_make_no_hint_of_anothers_finding() -> None:
+    three = pd.concat([compared(iou=SURE), compared(dice=SURE[:3])], ignore_index=True)
+    text = sentences.read_tests(three)
+    assert "with 3 pairs (`dice`) the p of Wilcoxon" in text
+    assert text.endswith("; fewer than 5 seeds make it a hint and no claim for `dice`.")
+    relevant = sentences.read_relevance(analysis.relevance(three))
+    assert relevant.endswith("; fewer than 5 seeds make it a hint and no claim for `dice`.")
+    untested = pd.concat([compared(iou=SURE), compared(dice=[0.1])], ignore_index=True)
+    assert "hint" not in sentences.read_tests(untested)
+    assert "hint" not in sentences.read_relevance(analysis.relevance(untested))
+
+
+def test_findings_of_few_seeds_over_images_are_hints() -> None:
+    for seeds in (4, 5):
+        gains = gains_of((seeds, 30), seeds=0.001, images=0.03, rest=0.001)
+        results = results_of(gains + 0.1)
+        texts = (
+            sentences.read_hierarchical(analysis.hierarchical_comparison(results, "ce")),
+            sentences.read_mixed(analysis.mixed_comparison(results, "ce")),
+        )
+        for text in texts:
+            assert "for `iou`" in text
+            assert ("4 seeds make this a hint and no claim" in text) == (seeds == 4)
+
+
 def test_one_pair_cannot_be_tested() -> None:
-    assert sentences.read_tests(compared(iou=[0.1])).startswith("One pair of runs")
+    assert sentences.read_tests(compared(iou=[0.1])).startswith("One pair or equal")
 
 
 def test_folds_are_said_to_be_tested_by_the_corrected_t() -> None:
@@ -91,6 +116,18 @@ def test_pairs_needed_are_named_for_the_loss_that_needs_most() -> None:
     assert "(80 % power at 0.05) for `iou`" in text
     assert f"the most, {needed['dice']:.0f} pairs, would be needed for `dice`" in text
     assert "unknown without a spread" in sentences.read_power(compared(iou=[0.1]))
+
+
+def test_folds_have_no_nested_bootstrap() -> None:
+    results = synthetic_results(seeds=4)
+    results = results.assign(fold=results["seed"], seed=0)
+    both, nested = (
+        analysis.hierarchical_comparison(results, "ce", scheme=scheme)
+        for scheme in ("crossed", "nested")
+    )
+    table = tables.show_hierarchical(both, nested)
+    assert (table["nested bootstrap"] == "–").all()
+    assert (table["95 % interval"] != "–").all()
 
 
 def test_each_verdict_of_relevance_is_read() -> None:

@@ -17,7 +17,7 @@ def read_tests(comparison: pd.DataFrame, alpha: float = 0.05) -> str:
         names = ("t_p_holm", "wilcoxon_p_holm", "permutation_p_holm")
         known = [name for name in names if part[name].notna().any()]
         if not known:
-            found.append("one pair of runs or equal differences cannot be tested")
+            found.append("one pair or equal differences cannot be tested")
             continue
         below = part[known] < alpha
         every = part.loc[below.all(axis=1), "loss"]
@@ -29,9 +29,10 @@ def read_tests(comparison: pd.DataFrame, alpha: float = 0.05) -> str:
         few = part[(part["wilcoxon_p_min"] > alpha) & (part["n"] > 1)]
         if len(few):
             n, least = int(few["n"].min()), few["wilcoxon_p_min"].max()
-            text += f"; with {n} pairs the p of Wilcoxon and of sign flips cannot fall below "
+            of = f" (`{few.loc[few['n'].idxmin(), 'loss']}`)" if n < part["n"].max() else ""
+            text += f"; with {n} pairs{of} the p of Wilcoxon and of sign flips cannot fall below "
             text += f"{least:.2g} even uncorrected, so only t can"
-        found.append(text + _hint(str(setting), part, bool(len(every) or len(some))))
+        found.append(text + _hint(str(setting), part[below.any(axis=1)]))
     return _join(comparison, found)
 
 
@@ -88,8 +89,7 @@ def read_relevance(relevant: pd.DataFrame) -> str:
         }
         texts = [f"{text}: {_names(by[name])}" for name, text in phrases.items() if name in by]
         text = f"against `{part['baseline'].iloc[0]}`, {'; '.join(texts)}"
-        decided = bool((part["practical"] != "undecided").any())
-        found.append(text + _hint(str(setting), part, decided))
+        found.append(text + _hint(str(setting), part[part["practical"] != "undecided"]))
     return _join(relevant, found)
 
 
@@ -117,13 +117,14 @@ def read_units(units: pd.DataFrame) -> str:
 def read_hierarchical(found: pd.DataFrame) -> str:
     """Says for which losses the interval over seeds and images excludes 0, and what would help."""
     texts = []
-    for _, part in found.groupby("setting", sort=False):
+    for setting, part in found.groupby("setting", sort=False):
         known = part.dropna(subset=["low"])
         if known.empty:
             texts.append(f"no interval: {part['reason'].iloc[0]}")
             continue
-        sure = known.loc[(known["low"] > 0) | (known["high"] < 0), "loss"]
-        text = f"the 95 % interval over {known['over'].iloc[0]} excludes 0 for {_names(sure)}"
+        sure = known[(known["low"] > 0) | (known["high"] < 0)]
+        text = f"the 95 % interval over {known['over'].iloc[0]} excludes 0 for "
+        text += f"{_names(sure['loss'])}{_hint(str(setting), sure)}"
         errors = known[["se_seeds", "se_images"]].dropna()
         if len(errors) and known["over"].iloc[0] == "seeds and images":
             seeds = int((errors["se_seeds"] > errors["se_images"]).sum())
@@ -137,13 +138,13 @@ def read_hierarchical(found: pd.DataFrame) -> str:
 def read_mixed(found: pd.DataFrame) -> str:
     """Says for which losses the mixed model finds a difference, and where the spread comes from."""
     texts = []
-    for _, part in found.groupby("setting", sort=False):
+    for setting, part in found.groupby("setting", sort=False):
         known = part.dropna(subset=["low"])
         missing = len(part) - len(known)
         if known.empty:
             texts.append(f"no mixed model: {part['reason'].iloc[0]}")
             continue
-        sure = known.loc[known["p_holm"] < 0.05, "loss"]
+        sure = known[known["p_holm"] < 0.05]
         names = {"sd_sets": "test sets", "sd_runs": "seeds"}
         names |= {"sd_runs": "settings"} if "sd_sets" in known else {}
         names |= {"sd_images": "images", "sd_rest": "the rest"}
@@ -151,8 +152,9 @@ def read_mixed(found: pd.DataFrame) -> str:
             n: float(known[column].median()) for column, n in names.items() if column in known
         }
         sizes = [f"{points(v, sign=False)} of {n}" for n, v in spreads.items() if not math.isnan(v)]
-        text = f"the mixed model finds a difference (Holm p < 0.05) for {_names(sure)}; its median "
-        text += f"standard deviations, in points: {', '.join(sizes)}"
+        text = f"the mixed model finds a difference (Holm p < 0.05) for {_names(sure['loss'])}"
+        text += f"{_hint(str(setting), sure)}; its median standard deviations, in points: "
+        text += ", ".join(sizes)
         texts.append(text + (f"; {missing} could not be fitted" if missing else ""))
     return _join(found, texts)
 
@@ -203,13 +205,17 @@ def read_critical_difference(found: CriticalDifference) -> str:
     return text
 
 
-def _hint(setting: str, part: pd.DataFrame, found: bool) -> str:
-    """That a finding of few seeds is no claim, as `claims` has it."""
-    if not found or setting == ALL_SETTINGS or "seeds" not in part:
+def _hint(setting: str, findings: pd.DataFrame) -> str:
+    """That findings of few seeds are no claims, as `claims` has it."""
+    if setting == ALL_SETTINGS or "seeds" not in findings:
         return ""
-    seeds = int(part["seeds"].min())
-    if seeds >= ENOUGH_SEEDS:
+    few = findings[findings["seeds"] < ENOUGH_SEEDS]
+    if few.empty:
         return ""
+    if len(few) < len(findings):
+        names = _names(few["loss"])
+        return f"; fewer than {ENOUGH_SEEDS} seeds make it a hint and no claim for {names}"
+    seeds = int(few["seeds"].min())
     return f"; {seeds} seed{'s make' if seeds > 1 else ' makes'} this a hint and no claim"
 
 

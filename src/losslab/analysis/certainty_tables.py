@@ -64,7 +64,10 @@ def show_hierarchical(found: pd.DataFrame, nested: pd.DataFrame | None = None) -
     table["difference, points"] = [points(value, 2) for value in rows["difference"]]
     table["95 % interval"] = _spans(rows, "low", "high")
     if nested is not None:
-        table["nested bootstrap"] = _spans(_ordered(nested), "low", "high")
+        other = _ordered(nested)
+        over_images = other["over"] == "seeds and images"  # over folds nothing is resampled
+        known = other.assign(low=other["low"].where(over_images))
+        table["nested bootstrap"] = _spans(known, "low", "high")
     if rows["se_seeds"].notna().any():
         runs = "settings" if (rows["over"] == "settings and images").any() else "seeds"
         table[f"standard error from {runs}"] = [_unsigned(value) for value in rows["se_seeds"]]
