@@ -29,7 +29,8 @@ def read_tests(comparison: pd.DataFrame, alpha: float = 0.05) -> str:
         few = part[(part["wilcoxon_p_min"] > alpha) & (part["n"] > 1)]
         if len(few):
             n, least = int(few["n"].min()), few["wilcoxon_p_min"].max()
-            of = f" (`{few.loc[few['n'].idxmin(), 'loss']}`)" if n < part["n"].max() else ""
+            fewest = few.loc[few["n"] == n, "loss"]
+            of = f" ({_names(fewest)})" if len(fewest) < len(part) else ""
             text += f"; with {n} pairs{of} the p of Wilcoxon and of sign flips cannot fall below "
             text += f"{least:.2g} even uncorrected, so only t can"
         found.append(text + _hint(str(setting), part[below.any(axis=1)]))

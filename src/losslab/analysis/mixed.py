@@ -101,7 +101,7 @@ def _settings_by_images(part: pd.DataFrame) -> pd.DataFrame:
 def _fit_crossed(table: pd.DataFrame, seed: int) -> dict[str, object]:
     """One table of differences, runs by images: both are components of a single group."""
     runs, images = table.shape
-    used = {"images": images}
+    used: dict[str, object] = {"images": images}
     if runs < FEWEST or images < 2:
         reason = too_few(runs, images, str(table.index.name))
         return used | {"reason": reason}

@@ -135,7 +135,7 @@ def ranking_flips(
             row = {"setting": setting, "definition": short_name(DEFINITIONS[name]), "score": name}
             other = PairDifferences(wide[name], ratio)
             turned = {
-                pair if difference < 0 else pair[::-1]: None  # in their order, unlike a set
+                pair if difference < 0 else (pair[1], pair[0]): None  # ordered, unlike a set
                 for pair, difference in other.pairs().items()
                 if abs(difference) > EQUAL < abs(ahead[pair]) and difference * ahead[pair] < 0
             }
