@@ -10,6 +10,7 @@ from losslab.analysis.definition_sentences import (
     read_leaders,
     read_left_out,
     read_trimap,
+    read_unequal,
 )
 from losslab.analysis.definition_words import explained, explained_in_markdown, names_of
 from losslab.analysis.rankings import COMMON, Rankings, of_pictures, rank_all
@@ -110,6 +111,8 @@ def test_unequal_numbers_of_runs_are_said(flipping: pd.DataFrame) -> None:
     ranked = rank_all(fewer).ranked
     assert ranked.groupby("loss")["runs"].first().to_dict() == {"dice": 4, "iou": 5}
     assert "Not all losses have the same runs" in how_ranked(ranked)
+    assert read_unequal(ranked) in how_ranked(ranked)
+    assert read_unequal(rank_all(flipping).ranked) == ""
 
 
 def test_settings_are_read_each_by_itself(flipping: pd.DataFrame) -> None:

@@ -15,9 +15,13 @@ from losslab.metrics import DEFINITIONS
 def how_ranked(ranked: pd.DataFrame) -> str:
     """What the table of `show_rankings` shows, for the line over it."""
     chosen = ranked.loc[ranked["chosen"], "definition"].iloc[0]
-    text = _HOW.format(chosen=chosen)
+    return f"{_HOW.format(chosen=chosen)} {read_unequal(ranked)}".strip()
+
+
+def read_unequal(ranked: pd.DataFrame) -> str:
+    """What ranks of losses with unequal numbers of runs mean; "" where all have as many."""
     runs = ranked.groupby("setting")["runs"]
-    return text if (runs.max() == runs.min()).all() else f"{text} {_UNEQUAL}"
+    return "" if (runs.max() == runs.min()).all() else _UNEQUAL
 
 
 _HOW = (
