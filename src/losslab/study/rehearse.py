@@ -73,12 +73,14 @@ def rehearse(
         tell(note)
     outcomes: list[Outcome] = []
     pages: list[Path] = []
-    with _weights_in(folder / "weights"), _without_weights_after(specs, runs):
+    with _weights_in(folder / "weights"), _starts_kept(specs, runs) as starts:
         settings = _prepare(specs, folder, runs, threads)
         marks.append(time.perf_counter())
         for number, (spec, where) in enumerate(zip(specs, settings, strict=True), start=1):
             started = time.perf_counter()
             outcomes.append(_run(spec, where, by_notebook=number == 1))
+            if spec.run_id not in starts:
+                _forget_weights(runs / spec.run_id)
             took = time.perf_counter() - started
             tell(f"[{number}/{len(specs)}] {outcomes[-1].text()} ({took:.1f} s)")
         marks.append(time.perf_counter())
@@ -173,19 +175,25 @@ def _weights_in(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _without_weights_after(specs: Sequence[RunSpec], runs: Path) -> Iterator[None]:
-    """Delete what the runs would only need to go on: of the larger networks a gigabyte a run. A run
-    with whose weights others begin is made again where an earlier rehearsal has deleted these.
+def _starts_kept(specs: Sequence[RunSpec], runs: Path) -> Iterator[set[str]]:
+    """The runs with whose weights others begin, whose weights are deleted afterwards; such a run is
+    made again where an earlier rehearsal has deleted them.
     """
-    for name in {spec.start_from for spec in specs if spec.start_from}:
+    starts = {spec.start_from for spec in specs if spec.start_from}
+    for name in starts:
         if not (runs / name / "best.safetensors").exists():
             (runs / name / "done.json").unlink(missing_ok=True)
     try:
-        yield
+        yield starts
     finally:
-        for spec in specs:
-            for name in ("last.pt", "best.safetensors"):
-                (runs / spec.run_id / name).unlink(missing_ok=True)
+        for name in starts:
+            _forget_weights(runs / name)
+
+
+def _forget_weights(run_dir: Path) -> None:
+    """Delete what a run would only need to go on: of the larger networks a gigabyte and more."""
+    for name in ("last.pt", "best.safetensors"):
+        (run_dir / name).unlink(missing_ok=True)
 
 
 def _prepare(
