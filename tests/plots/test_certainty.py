@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from losslab import analysis, plots
 from losslab.analysis.critical_difference import critical_difference
+from losslab.analysis.noise import image_noise
 from losslab.analysis.units import intervals_by_unit
 from losslab.plots.certainty import (
     improvement_figure,
@@ -55,10 +56,14 @@ def test_figures_of_certainty_fit_their_width(settings: tuple, seeds: int) -> No
     both = analysis.hierarchical_comparison(results, "ce")
     units = intervals_by_unit(results, analysis.image_comparison(results, "ce"), both)
     styles = plots.loss_styles(results["loss"])
+    noise = analysis.seed_noise(analysis.select_scores(results))
+    floor = noise[["setting"]].assign(largest=0.001)
     for figure in (
         improvement_figure(comparison, styles=styles),
-        relevance_figure(analysis.relevance(comparison), label="IoU (data set)", styles=styles),
-        units_figure(units, label="IoU of an image (mean over its classes)"),
+        relevance_figure(
+            analysis.relevance(comparison), noise, floor, label="IoU (data set)", styles=styles
+        ),
+        units_figure(units, *image_noise(results), label="IoU of an image (mean over its classes)"),
     ):
         assert figure.get_figwidth() == (COLUMN if len(settings) == 1 else PAGE)
         assert outside(figure) == []

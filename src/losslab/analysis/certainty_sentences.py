@@ -124,7 +124,8 @@ def read_hierarchical(found: pd.DataFrame) -> str:
             texts.append(f"no interval: {part['reason'].iloc[0]}")
             continue
         sure = known[(known["low"] > 0) | (known["high"] < 0)]
-        text = f"the 95 % interval over {known['over'].iloc[0]} excludes 0 for "
+        text = f"the 95 % interval over {known['over'].iloc[0]} (not corrected for the number of "
+        text += "losses) excludes 0 for "
         text += f"{_names(sure['loss'])}{_hint(str(setting), sure)}"
         errors = known[["se_seeds", "se_images"]].dropna()
         if len(errors) and known["over"].iloc[0] == "seeds and images":

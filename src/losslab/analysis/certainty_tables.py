@@ -105,11 +105,11 @@ def show_units(units: pd.DataFrame) -> pd.DataFrame:
 
 
 def show_interquartile(found: pd.DataFrame) -> pd.DataFrame:
-    """`interquartile_means` for people, in percent, best first."""
+    """`interquartile_means` for people, in percent, best first, intervals cut at 0 and 100."""
     rows = found.sort_values("iqm", ascending=False)
     table = rows[["loss", "settings", "n"]].rename(columns={"n": "runs"}).reset_index(drop=True)
     table["interquartile mean, %"] = [_unsigned(value) for value in rows["iqm"]]
-    ends = zip(rows["low"], rows["high"], strict=True)
+    ends = zip(rows["low"].clip(0, 1), rows["high"].clip(0, 1), strict=True)
     table["95 % interval"] = [_span(low, high, 2, sign=False) for low, high in ends]
     table["mean, %"] = [_unsigned(value) for value in rows["mean"]]
     return table

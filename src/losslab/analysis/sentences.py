@@ -193,7 +193,7 @@ def read_images(images: pd.DataFrame) -> str:
         sure = part[(part["low"] > 0) | (part["high"] < 0)]["loss"]
         found.append(
             f"over the {int(part['n'].max())} images, and for these trained networks only, the "
-            f"interval excludes 0 for {_names(sure)}"
+            f"interval (not corrected for the number of losses) excludes 0 for {_names(sure)}"
         )
     return _join(images, found)
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from losslab.analysis.claims import points
 from losslab.analysis.equivalence import PRACTICAL
+from losslab.plots.comparison import draw_noise
 from losslab.plots.figures import panels
 from losslab.plots.style import LossStyle, loss_styles
 
@@ -55,18 +56,27 @@ def plot_improvement(comparison: pd.DataFrame, axes: Axes, *, styles: Styles | N
 
 
 def plot_relevance(
-    relevant: pd.DataFrame, axes: Axes, *, label: str = "score", styles: Styles | None = None
+    relevant: pd.DataFrame,
+    axes: Axes,
+    *,
+    band: float = math.nan,
+    floor: float = math.nan,
+    label: str = "score",
+    styles: Styles | None = None,
 ) -> Axes:
-    """Differences with their 90 % (thick) and 95 % intervals on the region of equivalence.
+    """Differences with their 90 % (thick) and 95 % intervals on the region of equivalence, beside
+    the noise of seeds.
 
-    `relevant` is the table of `relevance`. An interval that leaves the frame ends in an arrow.
+    `relevant` is the table of `relevance`, `band` that of `seed_noise` and `floor` the largest
+    difference of `repeat_noise` (fractions). An interval that leaves the frame ends in an arrow.
     """
     styles = styles or loss_styles([*relevant["loss"], *relevant["baseline"]])
     rows = relevant.sort_values("difference").reset_index(drop=True)
     rope = 100 * float(rows["rope"].iloc[0])
-    frame = _frame(rows, rope)
+    frame = _frame(rows, max(rope, 0.0 if math.isnan(band) else 100 * band))
     text = f"of no practical matter: ±{points(rope / 100, sign=False)} points"
     axes.axvspan(-rope, rope, color=_BAND, linewidth=0, zorder=0, label=text)
+    draw_noise(axes, band, floor, lines=True)
     axes.axvline(0, color=_ZERO, linewidth=0.8, zorder=1)
     for place, row in enumerate(rows.to_dict("records")):
         look = styles[row["loss"]]
@@ -78,18 +88,28 @@ def plot_relevance(
         axes.plot([], [], color=_ZERO, linewidth=width, label=name)
     axes.set_xlim(frame)
     axes.set_xlabel(_difference(label, rows["baseline"].iloc[0]))
-    _legend(axes, ncols=2)
+    _legend(axes, ncols=1)
     return _name_losses(axes, rows["loss"])
 
 
-def plot_units(units: pd.DataFrame, axes: Axes, *, label: str = "score") -> Axes:
-    """One difference per loss with its 95 % interval over seeds, over images and over both.
+def plot_units(
+    units: pd.DataFrame,
+    axes: Axes,
+    *,
+    band: float = math.nan,
+    floor: float = math.nan,
+    label: str = "score",
+) -> Axes:
+    """One difference per loss with its 95 % interval over seeds, over images and over both, on the
+    noise of seeds.
 
-    `units` is the table of `intervals_by_unit`; colours are the units', as losses are named.
+    `units` is the table of `intervals_by_unit`; colours are the units', as losses are named. `band`
+    and `floor` are those of `image_noise` (fractions).
     """
     order = units.groupby("loss")["difference"].mean().sort_values().index
     offsets = dict(zip(_UNITS, (0.22, 0.0, -0.22), strict=True))
-    frame = _frame(units, 0.0)
+    frame = _frame(units, 0.0 if math.isnan(band) else 100 * band)
+    draw_noise(axes, band, floor)
     axes.axvline(0, color=_ZERO, linewidth=0.8, zorder=1)
     for unit, (marker, colour) in _UNITS.items():
         rows = units[units["unit"] == unit].set_index("loss")
@@ -103,7 +123,7 @@ def plot_units(units: pd.DataFrame, axes: Axes, *, label: str = "score") -> Axes
         axes.plot([], [], marker=marker, color=colour, markersize=4, label=name)
     axes.set_xlim(frame)
     axes.set_xlabel(_difference(label, units["baseline"].iloc[0]))
-    _legend(axes, ncols=3)
+    _legend(axes, ncols=1)
     return _name_losses(axes, order)
 
 
@@ -116,22 +136,40 @@ def improvement_figure(comparison: pd.DataFrame, *, styles: Styles) -> Figure:
     return panels(comparison, draw, height=_height(comparison, 0.3))
 
 
-def relevance_figure(relevant: pd.DataFrame, *, label: str, styles: Styles) -> Figure:
-    """Differences against the region of practical equivalence: see `plot_relevance`."""
+def relevance_figure(
+    relevant: pd.DataFrame,
+    noise: pd.DataFrame,
+    floor: pd.DataFrame,
+    *,
+    label: str,
+    styles: Styles,
+) -> Figure:
+    """Differences against the region of practical equivalence and the noise of `seed_noise` and
+    `repeat_noise`: see `plot_relevance`.
+    """
 
-    def draw(_: str, rows: pd.DataFrame, axes: Axes) -> Axes:
-        return plot_relevance(rows, axes, label=label, styles=styles)
+    def draw(setting: str, rows: pd.DataFrame, axes: Axes) -> Axes:
+        options: dict = {"label": label, "styles": styles, **_noise(setting, noise, floor)}
+        return plot_relevance(rows, axes, **options)
 
-    return panels(relevant, draw, height=0.5 + _height(relevant, 0.3))
+    return panels(relevant, draw, height=0.8 + _height(relevant, 0.3))
 
 
-def units_figure(units: pd.DataFrame, *, label: str) -> Figure:
-    """What an interval is over: see `plot_units`."""
+def units_figure(
+    units: pd.DataFrame, noise: pd.DataFrame, floor: pd.DataFrame, *, label: str
+) -> Figure:
+    """What an interval is over, on the two tables of `image_noise`: see `plot_units`."""
 
-    def draw(_: str, rows: pd.DataFrame, axes: Axes) -> Axes:
-        return plot_units(rows, axes, label=label)
+    def draw(setting: str, rows: pd.DataFrame, axes: Axes) -> Axes:
+        return plot_units(rows, axes, label=label, **_noise(setting, noise, floor))
 
-    return panels(units, draw, height=0.35 + _height(units, 0.42))
+    return panels(units, draw, height=0.8 + _height(units, 0.42))
+
+
+def _noise(setting: str, noise: pd.DataFrame, floor: pd.DataFrame) -> dict[str, float]:
+    band = noise.set_index("setting")["band"].get(setting, math.nan)
+    least = floor.set_index("setting")["largest"].get(setting, math.nan)
+    return {"band": float(band), "floor": float(least)}
 
 
 def _bar(

@@ -67,7 +67,7 @@ def plot_differences(
     rows = comparison.sort_values("difference").reset_index(drop=True)
     baseline = rows["baseline"].iloc[0]
     limit = _limit(rows, differences, band)
-    _draw_noise(axes, band, floor)
+    draw_noise(axes, band, floor)
     axes.axvline(0, color="#555555", linewidth=0.8, zorder=1)
     for place, row in enumerate(rows.to_dict("records")):
         look = styles[row["loss"]]
@@ -165,10 +165,15 @@ def plot_cost(
     return _name_losses(axes, rows["loss"])
 
 
-def _draw_noise(axes: Axes, band: float, floor: float) -> None:
-    """What a change of seed alone does, and what the same seed twice does, as bands around 0."""
-    if not math.isnan(band):
-        text = f"runs that differ in seed only: 95 % in ±{points(band, sign=False)}"
+def draw_noise(axes: Axes, band: float, floor: float, *, lines: bool = False) -> None:
+    """What a change of seed alone does, and what the same seed twice does, as bands around 0; the
+    first as dotted lines where the figure has another band. Both are fractions (NaN: not drawn).
+    """
+    text = f"runs that differ in seed only: 95 % in ±{points(band, sign=False)}"
+    if not math.isnan(band) and lines:
+        for place, label in ((-100 * band, text), (100 * band, None)):
+            axes.axvline(place, color="#777777", linewidth=0.9, linestyle=":", label=label)
+    elif not math.isnan(band):
         axes.axvspan(-100 * band, 100 * band, color="#e4e4e4", linewidth=0, zorder=0, label=text)
     if not math.isnan(floor):
         ends, text = (-100 * floor, 100 * floor), "the same seed twice: equal"
