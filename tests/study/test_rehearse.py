@@ -5,8 +5,10 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from losslab.data import prepare
 from losslab.spec import RunSpec
 from losslab.study import rehearse as module
 from losslab.study.plan import expand, load_study, study_names
@@ -164,3 +166,18 @@ def test_runs_with_a_first_stage_are_rehearsed_in_both(folder: Path) -> None:
     for _ in range(2):  # the second time the weights of the first stage are gone
         found, _ = run(text, folder)
         assert [outcome.status for outcome in found.outcomes] == ["finished"] * 4, found.outcomes
+
+
+@pytest.mark.parametrize("name", ["rahman2016-voc2010", "rahman2016-voc2011"])
+def test_each_category_that_is_trained_alone_is_in_a_generated_training_picture(
+    name: str, folder: Path
+) -> None:
+    _, specs, _ = rehearsal_of(load_study(name))
+    first = specs[0]
+    data = prepare(
+        **{**first.data_arguments(), "task": None},
+        data_root=generated_data(first, folder / "data"),
+        cache_root=folder / "cache",
+    )
+    shown = {data.class_names[i] for i in np.unique(data.train.labels) if i != 255}
+    assert {spec.task for spec in specs} <= shown

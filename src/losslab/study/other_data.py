@@ -21,9 +21,9 @@ def on_other_data(study: Study, names: Sequence[str], given: Fields) -> Study:
     Of the study's own data sets those named are kept as they are, with their divisions and tasks.
     On any other, a study goes without its `dataset_options`, without tasks that the data set has
     not (all classes are trained at once where none is left), with one bundle for each task of an
-    axis over data sets, with canvases on which pictures are fitted instead of kept pixel for pixel,
-    and without its printed tables. `changes` says so. Raises `StudyError` for an unknown data set
-    and for own and other ones together.
+    axis over data sets, and with canvases on which pictures are fitted instead of kept pixel for
+    pixel; its printed tables stand beside the measured ones without a difference. `changes` says
+    so. Raises `StudyError` for an unknown data set and for own and other ones together.
     """
     for name in names:
         if name not in DATASETS:
@@ -86,10 +86,8 @@ def _on_foreign(study: Study, names: Sequence[str], given: Fields) -> Study:
     if fixed.get("batches") == "positive" and not any(tasks) and "task" not in given:
         fixed["batches"] = "any"
         mover.say("batches any, for without a task there is no foreground that each could hold")
-    report = study.report
-    if report.published is not None:
-        report = replace(report, published=None)
-        mover.say("without the printed tables, which are of the study's own data")
+    if study.report.published is not None:
+        mover.say("the printed tables are of the study's own data, so no difference is taken")
     told = (f"on {', '.join(names)}: {'; '.join(mover.told)}",) if mover.told else ()
     changes = (*study.changes, *told)
     return replace(
@@ -98,7 +96,6 @@ def _on_foreign(study: Study, names: Sequence[str], given: Fields) -> Study:
         grid=grid,
         exceptions=exceptions,
         first=first,
-        report=report,
         changes=changes,
     )
 

@@ -21,6 +21,8 @@ from losslab.spec import RunSpec
 PICTURES = 8
 """Pictures of a generated data set: half of them train."""
 
+MORE = {"voc2010": 16, "voc2011": 16}
+"""Of sets whose classes are trained one by one: so many that each is in a training picture."""
 
 SCALE = 0.2
 """Of the batch normalisations in generated weights."""
@@ -35,7 +37,8 @@ def generated_data(spec: RunSpec, folder: Path) -> Path | None:
     own = spec.dataset_options.get("name")
     root = folder / (f"{spec.dataset}-{own}" if own else spec.dataset)
     options = known_options(spec.dataset, spec.dataset_options)
-    _made_once(root, lambda place: write_fixture(spec.dataset, place, PICTURES, options))
+    count = MORE.get(spec.dataset, PICTURES)
+    _made_once(root, lambda place: write_fixture(spec.dataset, place, count, options))
     return root
 
 
