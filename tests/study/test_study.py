@@ -11,11 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
 from filelock import FileLock
 
+from losslab.data import prepare
 from losslab.errors import StudyError
 from losslab.spec import RunSpec
 from losslab.study import dispatch, load_histories, load_results, load_runs
@@ -25,6 +27,7 @@ from losslab.study.plan import Report, Study, expand
 from losslab.study.report import ReportFolders, write_report
 from losslab.study.run import Settings, check_runs, run_all
 from losslab.study.smoke import SMALLEST, smoke_runs
+from losslab.study.store import load_class_shares
 
 FIXED = {key: list(v) if isinstance(v, tuple) else v for key, v in SMALLEST.items()}
 LONG = {"epochs": 400, "seed": 9}
@@ -172,6 +175,21 @@ def test_tables_of_finished_runs_are_tidy(finished: tuple[Study, list[str], Sett
     assert set(runs["status"]) == {"finished"}
     assert runs["step_seconds"].gt(0).all()
     assert runs["order_sha256"].groupby(runs["seed"]).nunique().eq(1).all()
+
+
+def test_shares_of_classes_are_those_of_the_test_labels(
+    finished: tuple[Study, list[str], Settings], cache: Path
+) -> None:
+    study, run_ids, settings = finished
+    found = load_class_shares(settings.runs, run_ids)
+    assert found.groupby("run_id")["share"].sum().tolist() == pytest.approx([1.0] * len(run_ids))
+    arguments = expand(study)[0].data_arguments()
+    data = prepare(**arguments, data_root=None, cache_root=cache)
+    labels = np.asarray(data.test.labels)
+    own = found[found["run_id"] == run_ids[0]].set_index("class")["share"]
+    for value, name in enumerate(data.class_names):
+        share = (labels == value).sum() / (labels != 255).sum()
+        assert own[name] == pytest.approx(share)
 
 
 def test_a_failing_run_is_recorded_and_does_not_stop_the_others(

@@ -1,5 +1,6 @@
 """Figures: a plot function takes a tidy table and an Axes, and returns the Axes."""
 
+from losslab.plots.class_shares import class_shares_figure
 from losslab.plots.comparison import (
     plot_class_differences,
     plot_cost,
@@ -25,6 +26,7 @@ from losslab.plots.style import figure_style, loss_styles, png_bytes, save_figur
 from losslab.plots.training import plot_curves
 
 __all__ = [
+    "class_shares_figure",
     "classes_figure",
     "costs_figure",
     "curves_figure",

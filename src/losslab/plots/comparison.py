@@ -102,7 +102,8 @@ def plot_class_differences(
 
     `classes` is the table of `class_differences`. Bold: the 95 % interval over the paired runs
     excludes 0. Orange is a loss, purple a gain; `limit` (fraction) is where the colours end.
-    `noise`, the band of `class_noise` by class, makes a last column without colour.
+    `noise`, the band of `class_noise` by class, makes a last column without colour. A column
+    `share` of the table is written behind the classes' names.
     """
     names = list(dict.fromkeys(classes["class"]))
     losses = list(classes.groupby("loss")["difference"].mean().sort_values().index[::-1])
@@ -126,15 +127,24 @@ def plot_class_differences(
             look = {"ha": "center", "va": "center", "color": "#555555", "fontsize": 6.5}
             axes.text(len(losses), row, text, **look)
     axes.set_xticks(range(len(heads)), heads)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [_with_share(name, classes) for name in names])
     axes.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
     lines = [f"{label}: difference from {classes['baseline'].iloc[0]}, points"]
     lines.append("bold: 95 % interval excludes 0")
     if noise is not None:
         lines.append("seed alone: 95 % of pairs of runs within")
+    if "share" in classes:
+        lines.append("in brackets: % of the test pixels")
     axes.set_xlabel("\n".join(lines))
     return axes
+
+
+def _with_share(name: str, classes: pd.DataFrame) -> str:
+    if "share" not in classes:
+        return name
+    share = 100 * float(classes.loc[classes["class"] == name, "share"].iloc[0])
+    return name if math.isnan(share) else f"{name} ({share:.{0 if share >= 10 else 1}f})"
 
 
 def plot_cost(

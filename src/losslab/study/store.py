@@ -96,6 +96,20 @@ def load_group_scores(runs: Path, run_ids: Iterable[str] | None = None) -> pd.Da
     return _gather(runs, run_ids, scores, finished_only=True)[columns]
 
 
+def load_class_shares(runs: Path, run_ids: Iterable[str] | None = None) -> pd.DataFrame:
+    """How much of the test pixels, void left out, each class takes: columns class and share, a
+    fraction, a row for each finished run and class.
+    """
+
+    def shares(run_dir: Path) -> pd.DataFrame:
+        columns = ["class", "pixels", "tp", "fn"]
+        counts = pd.read_parquet(_counts_file(run_dir, "test"), columns=columns)
+        sums = counts.groupby("class", sort=False)[columns[1:]].sum()
+        return ((sums["tp"] + sums["fn"]) / sums["pixels"]).rename("share").reset_index()
+
+    return _gather(runs, run_ids, shares, finished_only=True)
+
+
 def load_histories(runs: Path, run_ids: Iterable[str] | None = None) -> pd.DataFrame:
     """What each done run recorded at each epoch: one row per run, epoch and metric."""
     return _gather(runs, run_ids, lambda run_dir: pd.read_parquet(run_dir / "history.parquet"))
