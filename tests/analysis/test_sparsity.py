@@ -6,6 +6,7 @@ import pytest
 
 from losslab.analysis import provenance
 from losslab.analysis.sparsity import (
+    answer,
     gains_by_ratio,
     read_sparsity,
     scores_by_ratio,
@@ -76,8 +77,29 @@ def test_the_answer_names_what_grows_what_does_not_and_what_is_left_at_the_dense
     text = read_sparsity(gains, trends(scores, "ce"))
     assert "the gain of `iou` over `ce` grows with sparsity" in text
     assert "the gain of `dice` over `ce` shows no trend that could be told from seeds" in text
-    assert "At 1:1 `iou` is worth no more than ±1.0 points." in text
-    assert text.count("At data-set level") + text.count("At data set level") == 1
+    assert text.count("At data-set level") == 1
+    assert text.count("\n- `iou`: ") == 2
+    assert "behind" not in text
+    assert answer(gains, trends(scores, "ce"), "dataset").startswith(
+        "One of 2 losses gains more over `ce` the sparser the foreground: at 1:1 none of these "
+        "gains is beyond ±1.0 points, at 1:100 `iou` gains +10."
+    )
+
+
+def test_where_a_loss_that_gains_with_sparsity_is_behind_is_said() -> None:
+    results, specs = made({"ce": 0.0, "iou": 0.05}, noise=0.002)
+    results.loc[results["loss"] == "iou", "value"] -= 0.03
+    scores = scores_by_ratio(results, specs)
+    gains, found = gains_by_ratio(scores, "ce"), trends(scores, "ce")
+    assert read_sparsity(gains, found).count("; behind at 1:1") == 2
+    assert "at 1:1 `iou` not told from it" in answer(gains, found, "image")
+
+
+def test_without_a_trend_the_answer_is_that_none_was_seen() -> None:
+    scores = scores_by_ratio(*made({"ce": 0.0, "iou": 0.0}, seeds=3))
+    text = answer(gains_by_ratio(scores, "ce"), trends(scores, "ce"), "dataset")
+    assert text.startswith("No loss was seen to gain more over `ce`")
+    assert text.endswith("(a hint: fewer than 5 seeds).")
 
 
 def test_one_seed_gives_gains_without_intervals_and_no_trend() -> None:

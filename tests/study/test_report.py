@@ -7,7 +7,8 @@ import nbformat.v4 as v4
 from nbformat import NotebookNode
 
 from losslab.study.notebooks import find_template
-from losslab.study.report import PARTS, to_html, to_markdown
+from losslab.study.report import to_html, to_markdown
+from losslab.study.schema import PARTS
 
 
 def notebook(*texts: str) -> NotebookNode:

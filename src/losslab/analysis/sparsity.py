@@ -2,13 +2,13 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from losslab.analysis.claims import ALPHA, p_text, points
+from losslab.analysis.claims import ALPHA, ENOUGH_SEEDS, p_text, points
 from losslab.analysis.equivalence import ROPE, relevance
 from losslab.analysis.intervals import t_interval
 from losslab.analysis.p_values import t_test_p, with_holm
@@ -116,15 +116,40 @@ def show_trends(table: pd.DataFrame) -> pd.DataFrame:
     return _named(shown.reset_index(drop=True))
 
 
+def answer(gains: pd.DataFrame, found: pd.DataFrame, level: str) -> str:
+    """In a sentence for each subject: whether gains grow with sparsity, from what to what."""
+    texts = []
+    for subject, part in found[found["level"] == level].groupby("subject", sort=False):
+        own = gains[(gains["subject"] == subject) & (gains["level"] == level)]
+        first, last = own["ratio"].min(), own["ratio"].max()
+        more, baseline = _growing(part), part["baseline"].iloc[0]
+        if more.empty:
+            text = (
+                f"No loss was seen to gain more over `{baseline}` where the foreground is sparser"
+            )
+        else:
+            at_last = own[(own["ratio"] == last) & own["loss"].isin(more["loss"])]
+            best = str(at_last.loc[at_last["difference"].idxmax(), "loss"])
+            dense = own[(own["ratio"] == first) & own["loss"].isin(more["loss"])]
+            text = (
+                f"{_in_words(len(more), len(part))} more over `{baseline}` the sparser the "
+                f"foreground: at 1:{first:g} {_where_dense(dense)}, at 1:{last:g} `{best}` gains "
+                f"{_at(own, best, last)} points"
+            )
+        few = int(part["n"].max()) < ENOUGH_SEEDS
+        text += f" (a hint: fewer than {ENOUGH_SEEDS} seeds)." if few else "."
+        texts.append(f"{subject}: {text}" if found["subject"].nunique() > 1 else text)
+    return " ".join(texts)
+
+
 def read_sparsity(gains: pd.DataFrame, found: pd.DataFrame) -> str:
-    """The answer: which losses gain more where the foreground is sparser, and what is left of it
-    where the foreground is as large as the background.
+    """Level by level, in Markdown: which losses gain more where the foreground is sparser, by how
+    much, and at which ratios they are behind.
     """
     texts = []
     for (subject, level), part in found.groupby(["subject", "level"], sort=False):
         own = gains[(gains["subject"] == subject) & (gains["level"] == level)]
-        first, last = own["ratio"].min(), own["ratio"].max()
-        more = part[(part["t_p_holm"] < ALPHA) & (part["slope"] > 0)]
+        more = _growing(part)
         less = part[(part["t_p_holm"] < ALPHA) & (part["slope"] < 0)]
         rest = part.drop([*more.index, *less.index])
         clauses = [
@@ -136,39 +161,60 @@ def read_sparsity(gains: pd.DataFrame, found: pd.DataFrame) -> str:
             )
             if len(rows)
         ]
-        steps = [
-            f"`{row['loss']}` {_at(own, row['loss'], first)} at 1:{first:g} and "
-            f"{_at(own, row['loss'], last)} at 1:{last:g}, {points(row['slope'])} points for each "
-            f"factor of ten [{points(row['low'])}, {points(row['high'])}]"
-            for row in more.sort_values("slope", ascending=False).to_dict("records")
-        ]
-        dense = own[(own["ratio"] == first) & own["loss"].isin(more["loss"])]
-        text = f"At {LEVELS[str(level)]} level {'; '.join(clauses)}"
-        text += f": {'; '.join(steps)}." if steps else "."
-        if len(dense):
-            text += " " + _where_dense(dense, first)
+        text = f"{_AT[str(level)]} {'; '.join(clauses)}"
+        lines = [_step(row, own) for row in more.to_dict("records")]
+        text += "".join([":\n", *(f"\n- {line}" for line in lines)]) if lines else "."
         if found["subject"].nunique() > 1:
             text = f"{subject}: {text}"
         texts.append(text)
     return "\n\n".join(texts)
 
 
-def _where_dense(dense: pd.DataFrame, ratio: float) -> str:
+_AT = {"dataset": "At data-set level", "image": "As a mean over images"}
+
+
+def _growing(trend: pd.DataFrame) -> pd.DataFrame:
+    """The losses whose gain grows with sparsity, the steepest first."""
+    more = trend[(trend["t_p_holm"] < ALPHA) & (trend["slope"] > 0)]
+    return more.sort_values("slope", ascending=False, kind="stable")
+
+
+def _in_words(some: int, every: int) -> str:
+    if some < every:
+        return f"{some} of {every} losses gain" if some > 1 else f"One of {every} losses gains"
+    return f"All {every} losses gain" if every > 1 else "The loss gains"
+
+
+def _step(row: Mapping[Any, Any], gains: pd.DataFrame) -> str:
+    """From what to what the gain of a loss grows."""
+    own = gains[gains["loss"] == row["loss"]]
+    first, last = own["ratio"].min(), own["ratio"].max()
+    text = (
+        f"`{row['loss']}`: {_at(own, row['loss'], first)} at 1:{first:g}, "
+        f"{_at(own, row['loss'], last)} at 1:{last:g}; {points(row['slope'])} points for each "
+        f"factor of ten [{points(row['low'])}, {points(row['high'])}]"
+    )
+    behind = [f"1:{ratio:g}" for ratio in own.loc[own["high"] < 0, "ratio"].sort_values()]
+    return f"{text}; behind at {', '.join(behind)}" if behind else text
+
+
+def _where_dense(dense: pd.DataFrame) -> str:
     """What those that gain with sparsity gain where it is least."""
-    none = dense[dense["practical"] == "negligible"]["loss"]
-    some = dense[(dense["low"] > 0) & (dense["practical"] != "negligible")]["loss"]
-    open_ = dense[~dense["loss"].isin([*none, *some])]["loss"]
     rope = points(float(dense["rope"].iloc[0]), sign=False)
+    none = dense["practical"] == "negligible"
+    some = (dense["low"] > 0) & ~none
+    if none.all():
+        return f"none of these gains is beyond ±{rope} points"
     parts = [
-        f"{_losses(losses)} {what}"
-        for losses, what in (
-            (none, f"{'is' if len(none) == 1 else 'are'} worth no more than ±{rope} points"),
-            (some, f"already {'gains' if len(some) == 1 else 'gain'}"),
-            (open_, "cannot be told from it"),
+        f"{_losses(dense.loc[rows, 'loss'])} {what}"
+        for rows, what in (
+            (some, "already ahead"),
+            (none, f"within ±{rope} points"),
+            (~none & ~some, "not told from it"),
         )
-        if len(losses)
+        if rows.any()
     ]
-    return f"At 1:{ratio:g} {', '.join(parts)}."
+    return ", ".join(parts)
 
 
 def _at(gains: pd.DataFrame, loss: str, ratio: float) -> str:

@@ -57,7 +57,7 @@ def plot_gains_by_ratio(
         line: dict[str, Any] = {"color": look.colour, "linestyle": look.line, "marker": look.marker}
         y = 100 * part["difference"].to_numpy(float)
         axes.plot(x, y, linewidth=0.9, zorder=4, label=loss, **line)
-    axes.set_ylabel(f"{label}: gain over {gains['baseline'].iloc[0]}, points")
+    axes.set_ylabel(f"{label}:\ngain over {gains['baseline'].iloc[0]}, points")
     axes.grid(axis="y")
     return _ratio_axis(axes, gains["ratio"])
 

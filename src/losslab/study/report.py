@@ -22,9 +22,6 @@ NO_CODE = {"exclude_input": True, "exclude_input_prompt": True, "exclude_output_
 
 PAGE = Path(__file__).with_name("page.html")
 
-PARTS = ("compare", "certainty", "definitions", "convergence")
-"""The notebooks of every report, in its order; all take the same parameters."""
-
 _HEADING = re.compile(r'<h([12]) id="([^"]+)">(.*?)(?=<a class="anchor-link"|</h[12]>)', re.DOTALL)
 
 
@@ -46,13 +43,15 @@ class ReportFolders:
 def write_report(
     study: Study, run_ids: Sequence[str], runs: Path, folders: ReportFolders
 ) -> list[Path]:
-    """Execute the study's own notebooks, reproduction.ipynb where it has printed tables, those of
-    `PARTS`, and qualitative.ipynb where pictures may be shown; write report.html and report.md.
+    """Execute the study's own notebooks, reproduction.ipynb where it has printed tables, the usual
+    ones that it wants, and qualitative.ipynb where pictures may be shown; write report.html and
+    report.md.
 
     Figures and tables are written by the notebooks. Raises `StudyError` where a notebook fails.
     """
     printed = study.report.published
-    names = [*study.report.notebooks, *(["reproduction"] if printed else []), *PARTS]
+    names = [*study.report.notebooks, *(["reproduction"] if printed else [])]
+    names += study.report.parts
     names += ["qualitative"] if study.report.pictures else []
     parameters = {
         "study": study.name,

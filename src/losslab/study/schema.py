@@ -1,6 +1,6 @@
 """What a study file holds."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Ge
 from pydantic import Field
@@ -27,6 +27,12 @@ class Published:
     tables: tuple[str, ...]
 
 
+Part = Literal["compare", "certainty", "definitions", "convergence"]
+
+PARTS: tuple[Part, ...] = get_args(Part)
+"""The notebooks of a report, in its order; all take the same parameters."""
+
+
 @dataclass(frozen=True, config=STRICT)
 class Report:
     """What the report compares: each loss with `baseline`, by `metric` at `level`."""
@@ -40,6 +46,8 @@ class Report:
     notebooks: tuple[str, ...] = ()
     """Notebooks that stand before all others in the report, such as `sparsity`; they take the
     parameters of compare.ipynb."""
+    parts: tuple[Part, ...] = PARTS
+    """Which of the usual notebooks follow: a report on many settings grows long."""
 
 
 @dataclass(frozen=True, config=STRICT)
