@@ -107,6 +107,16 @@ def test_headline_names_what_may_be_claimed_and_what_is_a_hint() -> None:
     assert headline(table[2:], "ce") == "**No loss may be claimed to differ from `ce`.**"
 
 
+def test_headline_counts_the_settings_where_there_are_several() -> None:
+    rows = [("a", "iou", "better"), ("b", "iou", "better"), ("b", "dice", "hint")]
+    rows += [("c", "iou", "unclear"), ("a", "dice", "hint"), ("c", "focal", "worse")]
+    table = pd.DataFrame(rows, columns=["setting", "loss", "verdict"])
+    assert headline(table, "ce") == (
+        "**`iou` (in 2 of 3) may be claimed to be better than `ce`; `focal` (in 1 of 3) may be "
+        "claimed to be worse than `ce`; there is a hint for `dice` (in 2 of 3).**"
+    )
+
+
 def test_claims_of_several_settings_stand_under_their_names() -> None:
     table = pd.DataFrame({"setting": ["a", "b"], "sentence": ["One.", "Two."]})
     assert claims_list(table) == "**a**\n\n- One.\n\n**b**\n\n- Two."

@@ -107,3 +107,12 @@ def test_values_that_are_lists_are_told_apart_where_they_vary() -> None:
     )
     shown = provenance.varying(provenance.spec_table(runs)).set_index("name")["which"]
     assert shown.to_dict() == {"loss": "ce, iou", "channels": "16, 8; 16, 8, 8"}
+
+
+def test_settings_are_in_the_order_of_their_numbers() -> None:
+    results = synthetic_results(effects={"ce": 0.0, "iou": 0.01}, seeds=1)
+    parts = [results.assign(variant=f"ratio={ratio}", dataset="scenes2") for ratio in (100, 3, 10)]
+    parts = [part.assign(run_id=part["run_id"] + part["variant"]) for part in parts]
+    scores = select_scores(pd.concat(parts))
+    ends = [setting.rpartition("=")[2] for setting in scores["setting"].unique()]
+    assert ends == ["3", "10", "100"]

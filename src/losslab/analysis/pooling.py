@@ -72,12 +72,15 @@ def dependence(runs: pd.DataFrame) -> str:
     shared = {name: settings for name, settings in groups.items() if len(settings) > 1}
     if not shared:
         return ""
-    texts = [f"{len(s)} share {name} ({'; '.join(s)})" for name, s in shared.items()]
-    sets_text = "1 test set" if len(groups) == 1 else f"{len(groups)} test sets"
+    if len(groups) == 1:
+        where = f"test pictures of one data set, {next(iter(groups))}"
+    else:
+        texts = [f"{len(s)} share {name} ({'; '.join(s)})" for name, s in shared.items()]
+        where = f"{len(groups)} test sets: {', '.join(texts)}"
     return (
-        f"The {len(sets)} settings are tested on {sets_text}: {', '.join(texts)}. Their "
-        "differences are not independent, so a test that counts each setting as a pair is too "
-        "sure; the test set is the unit."
+        f"The {len(sets)} settings are tested on {where}. Their differences are not "
+        "independent, so a test that counts each setting as a pair is too sure; the test set is "
+        "the unit."
     )
 
 

@@ -1,5 +1,6 @@
 """The scores that a comparison is about: one value per setting, loss, fold and seed."""
 
+import re
 from collections.abc import Iterable
 
 import pandas as pd
@@ -110,8 +111,17 @@ def scores_under(
             "model, loss, fold and seed, so a pairing cannot tell them apart: choose between them "
             "with run_ids, or name what differs with with_variants"
         )
-    kept = rows.dropna(subset=["value"]).sort_values(keys, kind="stable")
+    place = {name: at for at, name in enumerate(sorted(rows["setting"].unique(), key=_as_counted))}
+    kept = rows.dropna(subset=["value"]).sort_values(
+        keys, kind="stable", key=lambda own: own.map(place) if own.name == "setting" else own
+    )
     return kept[[*keys, "run_id", "value"]].reset_index(drop=True)
+
+
+def _as_counted(name: str) -> list[tuple[str, float]]:
+    """By which names are sorted so that 3 comes before 10."""
+    parts = re.findall(r"(\D*)(\d+(?:\.\d+)?)?", name)
+    return [(text, float(number or 0)) for text, number in parts]
 
 
 def class_names(results: pd.DataFrame) -> list[str]:

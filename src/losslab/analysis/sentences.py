@@ -13,23 +13,30 @@ def headline(found: pd.DataFrame, baseline: str, gaps: pd.DataFrame | None = Non
 
     `gaps` is the table of `uncompared`: settings that the answer leaves out, named after it.
     """
-    settings = found["setting"].nunique()
     texts = []
     for verdict, phrase in (
         ("better", "may be claimed to be better than"),
         ("worse", "may be claimed to be worse than"),
     ):
-        rows = found[found["verdict"] == verdict]
-        named = [_named(row, settings) for row in rows.to_dict("records")]
+        named = _with_verdict(found, verdict)
         if named:
-            texts.append(f"{', '.join(named)} {phrase} `{baseline}`")
-    hints = [_named(row, settings) for row in found[found["verdict"] == "hint"].to_dict("records")]
+            texts.append(f"{named} {phrase} `{baseline}`")
+    hints = _with_verdict(found, "hint")
     start = "; ".join(texts) or f"No loss may be claimed to differ from `{baseline}`"
-    end = f"; there is a hint for {', '.join(hints)}" if hints else ""
+    end = f"; there is a hint for {hints}" if hints else ""
     text = f"**{start}{end}.**"
     if gaps is None or gaps.empty:
         return text
     return f"{text} Not compared with `{baseline}`: {'; '.join(gaps['setting'])}."
+
+
+def _with_verdict(found: pd.DataFrame, verdict: str) -> str:
+    """The losses with a verdict; of several settings, in how many."""
+    settings = found["setting"].nunique()
+    counts = found.loc[found["verdict"] == verdict, "loss"].value_counts(sort=False)
+    if settings < 2:
+        return ", ".join(f"`{loss}`" for loss in counts.index)
+    return ", ".join(f"`{loss}` (in {count} of {settings})" for loss, count in counts.items())
 
 
 def claims_list(found: pd.DataFrame) -> str:
