@@ -22,8 +22,8 @@ LEGEND = (
     "Whether a loss gains more on rarer classes: the slope of the gain on a class against the "
     "logarithm of its share of the test pixels, of each pair of runs; interval and p are over the "
     "pairs, Holm's correction over all rows. Rare classes are often small or thin as well, so that "
-    "a slope does not say that it is rarity that matters; and it may rest on a single class, as the "
-    "figure shows."
+    "a slope does not say that it is rarity that matters; and it may rest on a single class, as "
+    "the figure shows."
 )
 """What stands above `show_share_slopes`."""
 
