@@ -7,6 +7,7 @@ import pandas as pd
 from losslab.analysis.claims import p_text, points
 from losslab.analysis.critical_difference import CriticalDifference
 from losslab.analysis.equivalence import PRACTICAL
+from losslab.analysis.scores import setting_order
 from losslab.analysis.table_parts import for_one_setting
 
 
@@ -96,7 +97,9 @@ def show_units(units: pd.DataFrame) -> pd.DataFrame:
     rows = units.assign(text=_spans(units, "low", "high"))
     wide = rows.pivot(index=["setting", "loss"], columns="unit", values="text")
     means = rows.groupby(["setting", "loss"])["difference"].mean()
-    order = means.reset_index().sort_values(["setting", "difference"], ascending=[True, False])
+    order = means.reset_index().sort_values(
+        ["setting", "difference"], ascending=[True, False], key=setting_order
+    )
     keys = pd.MultiIndex.from_frame(order[["setting", "loss"]])
     table = wide.loc[keys, list(dict.fromkeys(units["unit"]))].reset_index()
     table.insert(2, "difference, points", [points(value, 2) for value in order["difference"]])
@@ -130,7 +133,7 @@ def show_ranks(found: CriticalDifference) -> pd.DataFrame:
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.sort_values(["setting", "difference"], ascending=[True, False])
+    return rows.sort_values(["setting", "difference"], ascending=[True, False], key=setting_order)
 
 
 def _start(rows: pd.DataFrame) -> pd.DataFrame:

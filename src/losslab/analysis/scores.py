@@ -111,11 +111,18 @@ def scores_under(
             "model, loss, fold and seed, so a pairing cannot tell them apart: choose between them "
             "with run_ids, or name what differs with with_variants"
         )
-    place = {name: at for at, name in enumerate(sorted(rows["setting"].unique(), key=_as_counted))}
-    kept = rows.dropna(subset=["value"]).sort_values(
-        keys, kind="stable", key=lambda own: own.map(place) if own.name == "setting" else own
-    )
+    kept = rows.dropna(subset=["value"]).sort_values(keys, kind="stable", key=setting_order)
     return kept[[*keys, "run_id", "value"]].reset_index(drop=True)
+
+
+def setting_order(column: pd.Series) -> pd.Series:
+    """The key of `sort_values` that puts settings in the order of their numbers, 3 before 10, and
+    leaves all other columns as they are.
+    """
+    if column.name != "setting":
+        return column
+    names = sorted(column.unique(), key=lambda name: _as_counted(str(name)))
+    return column.map({name: place for place, name in enumerate(names)})
 
 
 def _as_counted(name: str) -> list[tuple[str, float]]:

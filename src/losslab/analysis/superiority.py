@@ -11,7 +11,7 @@ from losslab.analysis.claims import points
 from losslab.analysis.convergence import of_metric
 from losslab.analysis.folds import assumed_ratio
 from losslab.analysis.intervals import has_spread, t_quantile
-from losslab.analysis.scores import PAIR
+from losslab.analysis.scores import PAIR, setting_order
 from losslab.analysis.table_parts import for_one_setting, mean_sd
 
 
@@ -69,7 +69,9 @@ def superiority_means(
         rows.append(row | {"share": float(shares.mean())} | _interval(shares, ratio))
     columns = ["setting", "loss", "losses", "runs", "epochs", "share", "sd", "low", "high"]
     found = pd.DataFrame(rows, columns=columns)
-    return found.sort_values(["setting", "share"], ascending=[True, False], ignore_index=True)
+    return found.sort_values(
+        ["setting", "share"], ascending=[True, False], ignore_index=True, key=setting_order
+    )
 
 
 def show_superiority(

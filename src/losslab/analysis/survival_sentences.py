@@ -5,6 +5,7 @@ import math
 import pandas as pd
 
 from losslab.analysis.claims import ALPHA, p_text
+from losslab.analysis.scores import setting_order
 from losslab.analysis.table_parts import for_one_setting
 
 
@@ -54,7 +55,7 @@ def show_sweep(table: pd.DataFrame, every: int = 10) -> pd.DataFrame:
     rows = table.assign(percent=(100 * table["share"]).round(3))
     rows = rows[rows["percent"] % every == 0]
     means = rows.pivot(index=["setting", "loss"], columns="percent", values="mean")
-    means = means.sort_values(["setting", *means.columns[::-1]], kind="stable")
+    means = means.sort_values(["setting", *means.columns[::-1]], kind="stable", key=setting_order)
     shown = means.map(lambda value: f"{value:.1f}")
     shown.columns = [f"to {percent:g} %" for percent in means.columns]
     return for_one_setting(shown.reset_index())

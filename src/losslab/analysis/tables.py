@@ -15,6 +15,7 @@ from losslab.analysis.score_tables import scores_caption as scores_caption
 from losslab.analysis.score_tables import show_flips as show_flips
 from losslab.analysis.score_tables import show_rankings as show_rankings
 from losslab.analysis.score_tables import show_scores as show_scores
+from losslab.analysis.scores import setting_order
 from losslab.analysis.table_parts import for_one_setting as for_one_setting
 from losslab.markdown import escaped
 from losslab.markdown import markdown_table as markdown_table
@@ -32,7 +33,9 @@ _LATEX = {
 
 def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
     """`paired_comparison` for people: differences in points with interval, effect size and p."""
-    rows = comparison.sort_values(["setting", "difference"], ascending=[True, False])
+    rows = comparison.sort_values(
+        ["setting", "difference"], ascending=[True, False], key=setting_order
+    )
     table = pd.DataFrame({"setting": rows["setting"], "loss": rows["loss"], "pairs": rows["n"]})
     table["difference, points"] = [points(value, 2) for value in rows["difference"]]
     table["95 % interval"] = _intervals(rows)
@@ -51,7 +54,9 @@ def show_images(comparison: pd.DataFrame) -> pd.DataFrame:
 
     The head names the kinds of interval: "BCa", or "t" where images are few.
     """
-    rows = comparison.sort_values(["setting", "difference"], ascending=[True, False])
+    rows = comparison.sort_values(
+        ["setting", "difference"], ascending=[True, False], key=setting_order
+    )
     table = pd.DataFrame({"setting": rows["setting"], "loss": rows["loss"], "images": rows["n"]})
     table["difference, points"] = [points(value, 2) for value in rows["difference"]]
     kinds = rows["interval"].unique()

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from losslab.analysis.costs import wall_unit
+from losslab.analysis.scores import setting_order
 from losslab.errors import StudyError
 from losslab.plots.comparison import (
     plot_class_differences,
@@ -31,6 +32,7 @@ def panels(
     StudyError for a table without rows.
     """
     _check_rows(table)
+    table = table.sort_values("setting", kind="stable", key=setting_order)
     groups = list(table.groupby("setting", sort=False))
     columns = min(2, len(groups))
     rows = math.ceil(len(groups) / columns)
