@@ -102,7 +102,8 @@ def test_headline_names_what_may_be_claimed_and_what_is_a_hint() -> None:
     rows = [("s", "iou", "better"), ("s", "dice", "hint"), ("s", "focal", "unclear")]
     table = pd.DataFrame(rows, columns=["setting", "loss", "verdict"])
     assert headline(table, "ce") == (
-        "**`iou` may be claimed to be better than `ce`; there is a hint for `dice`.**"
+        "**`iou` may be claimed to be better than `ce`; there is a hint of a difference for "
+        "`dice`.**"
     )
     assert headline(table[2:], "ce") == "**No loss may be claimed to differ from `ce`.**"
 
@@ -113,7 +114,7 @@ def test_headline_counts_the_settings_where_there_are_several() -> None:
     table = pd.DataFrame(rows, columns=["setting", "loss", "verdict"])
     assert headline(table, "ce") == (
         "**`iou` (in 2 of 3) may be claimed to be better than `ce`; `focal` (in 1 of 3) may be "
-        "claimed to be worse than `ce`; there is a hint for `dice` (in 2 of 3).**"
+        "claimed to be worse than `ce`; there is a hint of a difference for `dice` (in 2 of 3).**"
     )
 
 

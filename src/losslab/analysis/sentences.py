@@ -23,7 +23,7 @@ def headline(found: pd.DataFrame, baseline: str, gaps: pd.DataFrame | None = Non
             texts.append(f"{named} {phrase} `{baseline}`")
     hints = _with_verdict(found, "hint")
     start = "; ".join(texts) or f"No loss may be claimed to differ from `{baseline}`"
-    end = f"; there is a hint for {hints}" if hints else ""
+    end = f"; there is a hint of a difference for {hints}" if hints else ""
     text = f"**{start}{end}.**"
     if gaps is None or gaps.empty:
         return text
