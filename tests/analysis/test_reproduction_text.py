@@ -21,9 +21,8 @@ from losslab.study.grid import expand
 from losslab.study.notebooks import find_template, template_parameters
 from losslab.study.plan import load_study, study_names
 from tests.analysis.reproduced import LARGEFOV, ON_VAL, RAHMAN, MadeRuns, as_published
+from tests.study.test_protocols import FIGURES
 
-FIGURES = ("semeda2020-trimap", "levelset2019-heavisides", "levelset2019-sweep")
-"""Protocols of figures, whose runs are not all in a printed table."""
 PROTOCOLS = [
     name
     for name in study_names()

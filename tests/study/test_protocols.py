@@ -30,10 +30,10 @@ RUNS = {
     "gul2023-seed": 2 * 6 * 2,
     "gul2023-crossval": 6 * 5,
 }
+"""Runs of each protocol, from the papers' tables."""
 
 FIGURES = {"semeda2020-trimap", "levelset2019-heavisides", "levelset2019-sweep"}
 """Protocols of figures, which have no printed values; the table that they name is of like runs."""
-"""Runs of each protocol, from the papers' tables."""
 
 PAPERS = ("rahman2016", "vanbeers2018", "semeda2020", "levelset2019", "gul2023")
 

@@ -7,14 +7,13 @@ import pandas as pd
 from losslab.analysis.claims import p_text, points
 from losslab.analysis.critical_difference import CriticalDifference
 from losslab.analysis.equivalence import PRACTICAL
-from losslab.analysis.scores import setting_order
-from losslab.analysis.table_parts import for_one_setting
+from losslab.analysis.table_parts import best_first, for_one_setting, span, spans
 
 
 def show_tests(comparison: pd.DataFrame) -> pd.DataFrame:
     """The three tests of `paired_comparison` side by side, corrected over losses (Holm)."""
     table = _start(comparison)
-    rows = _ordered(comparison)
+    rows = best_first(comparison)
     table["pairs"] = rows["n"].to_list()
     names = {"t_p": "t test", "wilcoxon_p": "Wilcoxon", "permutation_p": "sign flips"}
     for test, name in names.items():
@@ -28,10 +27,10 @@ def show_tests(comparison: pd.DataFrame) -> pd.DataFrame:
 
 def show_improvement(comparison: pd.DataFrame) -> pd.DataFrame:
     """Shares of wins, interquartile means and pairs needed of `paired_comparison`."""
-    table, rows = _start(comparison), _ordered(comparison)
+    table, rows = _start(comparison), best_first(comparison)
     table["better in, % of pairs"] = [points(v, 0, sign=False) for v in rows["improvement"]]
     ends = zip(rows["improvement_low"], rows["improvement_high"], strict=True)
-    table["95 % interval"] = [_span(low, high, 0, sign=False) for low, high in ends]
+    table["95 % interval"] = [span(low, high, 0, sign=False) for low, high in ends]
     table["interquartile mean, %"] = [points(v, 2, sign=False) for v in rows["iqm"]]
     table["of the baseline, %"] = [points(v, 2, sign=False) for v in rows["baseline_iqm"]]
     table["pairs"] = rows["n"].to_list()
@@ -43,12 +42,12 @@ def show_improvement(comparison: pd.DataFrame) -> pd.DataFrame:
 
 def show_relevance(relevant: pd.DataFrame) -> pd.DataFrame:
     """`relevance` for people: the 90 and 95 % intervals against the region of equivalence."""
-    table, rows = _start(relevant), _ordered(relevant)
+    table, rows = _start(relevant), best_first(relevant)
     ropes = [points(value, 2, sign=False) for value in rows["rope"]]
     table["equal within ±, points"] = ropes
     table["difference, points"] = [points(value, 2) for value in rows["difference"]]
-    table["90 % interval"] = _spans(rows, "low_90", "high_90")
-    table["95 % interval"] = _spans(rows, "low", "high")
+    table["90 % interval"] = spans(rows, "low_90", "high_90")
+    table["95 % interval"] = spans(rows, "low", "high")
     table["p of equivalence"] = [p_text(value) for value in rows["equivalence_p"]]
     table["verdict"] = [PRACTICAL[name] for name in rows["practical"]]
     return for_one_setting(table)
@@ -59,16 +58,16 @@ def show_hierarchical(found: pd.DataFrame, nested: pd.DataFrame | None = None) -
 
     `nested` is the same comparison by `scheme="nested"`, for a column beside the other.
     """
-    table, rows = _start(found), _ordered(found)
+    table, rows = _start(found), best_first(found)
     table["over"] = rows["over"].to_list()
     table["seeds"], table["images"] = rows["seeds"].to_list(), rows["images"].to_list()
     table["difference, points"] = [points(value, 2) for value in rows["difference"]]
-    table["95 % interval"] = _spans(rows, "low", "high")
+    table["95 % interval"] = spans(rows, "low", "high")
     if nested is not None:
-        other = _ordered(nested)
+        other = best_first(nested)
         over_images = other["over"] == "seeds and images"  # over folds nothing is resampled
         known = other.assign(low=other["low"].where(over_images))
-        table["nested bootstrap"] = _spans(known, "low", "high")
+        table["nested bootstrap"] = spans(known, "low", "high")
     if rows["se_seeds"].notna().any():
         runs = "settings" if (rows["over"] == "settings and images").any() else "seeds"
         table[f"standard error from {runs}"] = [_unsigned(value) for value in rows["se_seeds"]]
@@ -78,9 +77,9 @@ def show_hierarchical(found: pd.DataFrame, nested: pd.DataFrame | None = None) -
 
 def show_mixed(found: pd.DataFrame) -> pd.DataFrame:
     """`mixed_comparison` or `mixed_over_settings` for people, in points."""
-    table, rows = _start(found), _ordered(found)
+    table, rows = _start(found), best_first(found)
     table["difference, points"] = [points(value, 2) for value in rows["difference"]]
-    table["95 % interval"] = _spans(rows, "low", "high")
+    table["95 % interval"] = spans(rows, "low", "high")
     table["p"] = [p_text(value) for value in rows["p"]]
     table["p, Holm"] = [p_text(value) for value in rows["p_holm"]]
     runs = "seeds" if "sd_sets" not in rows else "settings"
@@ -94,12 +93,10 @@ def show_mixed(found: pd.DataFrame) -> pd.DataFrame:
 
 def show_units(units: pd.DataFrame) -> pd.DataFrame:
     """`intervals_by_unit` for people: a row per loss, a column per unit, in points."""
-    rows = units.assign(text=_spans(units, "low", "high"))
+    rows = units.assign(text=spans(units, "low", "high"))
     wide = rows.pivot(index=["setting", "loss"], columns="unit", values="text")
     means = rows.groupby(["setting", "loss"])["difference"].mean()
-    order = means.reset_index().sort_values(
-        ["setting", "difference"], ascending=[True, False], key=setting_order
-    )
+    order = best_first(means.reset_index())
     keys = pd.MultiIndex.from_frame(order[["setting", "loss"]])
     table = wide.loc[keys, list(dict.fromkeys(units["unit"]))].reset_index()
     table.insert(2, "difference, points", [points(value, 2) for value in order["difference"]])
@@ -113,7 +110,7 @@ def show_interquartile(found: pd.DataFrame) -> pd.DataFrame:
     table = rows[["loss", "settings", "n"]].rename(columns={"n": "runs"}).reset_index(drop=True)
     table["interquartile mean, %"] = [_unsigned(value) for value in rows["iqm"]]
     ends = zip(rows["low"].clip(0, 1), rows["high"].clip(0, 1), strict=True)
-    table["95 % interval"] = [_span(low, high, 2, sign=False) for low, high in ends]
+    table["95 % interval"] = [span(low, high, 2, sign=False) for low, high in ends]
     table["mean, %"] = [_unsigned(value) for value in rows["mean"]]
     return table
 
@@ -132,26 +129,12 @@ def show_ranks(found: CriticalDifference) -> pd.DataFrame:
     return table
 
 
-def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.sort_values(["setting", "difference"], ascending=[True, False], key=setting_order)
-
-
 def _start(rows: pd.DataFrame) -> pd.DataFrame:
-    return _ordered(rows)[["setting", "loss"]].reset_index(drop=True)
+    return best_first(rows)[["setting", "loss"]].reset_index(drop=True)
 
 
 def _with_note(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return table.assign(note=rows["reason"].to_list()) if rows["reason"].any() else table
-
-
-def _spans(rows: pd.DataFrame, low: str, high: str) -> list[str]:
-    return [_span(a, b, 2) for a, b in zip(rows[low], rows[high], strict=True)]
-
-
-def _span(low: float, high: float, digits: int, *, sign: bool = True) -> str:
-    if math.isnan(low):
-        return "–"
-    return f"{points(low, digits, sign=sign)} to {points(high, digits, sign=sign)}"
 
 
 def _unsigned(value: float) -> str:

@@ -1,6 +1,5 @@
 """Whether a loss gains more on classes that are rarer."""
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,8 +7,9 @@ import pandas as pd
 
 from losslab.analysis.claims import ALPHA, ENOUGH_SEEDS, p_text, points
 from losslab.analysis.scores import PAIR, class_names, select_scores, with_setting
+from losslab.analysis.slopes import least_squares_slopes
 from losslab.analysis.statistics import paired_comparison
-from losslab.analysis.table_parts import for_one_setting
+from losslab.analysis.table_parts import best_first, for_one_setting, spans
 
 FEWEST = 4
 """Classes that a line is drawn through, at the least."""
@@ -36,9 +36,7 @@ def with_shares(classes: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
     """
     known = _by_setting(shares)
     found = classes.merge(known, on=["setting", "class"], how="left", validate="many_to_one")
-    place = {name: number for number, name in enumerate(found["setting"].unique())}
-    order = found.assign(place=found["setting"].map(place), rarity=-found["share"])
-    return found.loc[order.sort_values(["place", "rarity"], kind="stable").index]
+    return best_first(found, "share")
 
 
 def share_slopes(
@@ -67,9 +65,8 @@ def share_slopes(
         rarity = -np.log10(part.groupby("class")["share"].first()[wide.columns].to_numpy(float))
         if len(rarity) < FEWEST or np.ptp(rarity) < SAME:
             continue
-        rarity = rarity - rarity.mean()
         counts[setting] = len(rarity)
-        slopes = wide.to_numpy(float) @ rarity / (rarity**2).sum()
+        slopes = least_squares_slopes(wide, rarity)
         runs.append(wide.index.to_frame(index=False).assign(setting=setting, value=slopes))
     if not runs:
         return pd.DataFrame(columns=["setting", "classes", "loss", "baseline", "difference"])
@@ -83,10 +80,7 @@ def show_share_slopes(slopes: pd.DataFrame) -> pd.DataFrame:
     rows = slopes.sort_values("difference", ascending=False, kind="stable")
     shown = rows[["setting", "loss", "n", "classes"]].rename(columns={"n": "pairs of runs"})
     shown["points more on classes ten times rarer"] = [points(v, 2) for v in rows["difference"]]
-    ends = zip(rows["low"], rows["high"], strict=True)
-    shown["95 % interval"] = [
-        "–" if math.isnan(low) else f"{points(low, 2)} to {points(high, 2)}" for low, high in ends
-    ]
+    shown["95 % interval"] = spans(rows)
     shown["p, t, Holm"] = [p_text(p) for p in rows["t_p_holm"]]
     return for_one_setting(shown.reset_index(drop=True))
 

@@ -6,8 +6,8 @@ import pandas as pd
 
 from losslab.analysis.claims import ENOUGH_SEEDS, points
 from losslab.analysis.definitions import METRICS, caption, rules_of, short_name
-from losslab.analysis.scores import scores_under, setting_order
-from losslab.analysis.table_parts import for_one_setting, mean_sd
+from losslab.analysis.scores import scores_under
+from losslab.analysis.table_parts import best_first, for_one_setting, mean_sd
 from losslab.metrics import DEFINITIONS, SCORES
 
 
@@ -48,7 +48,7 @@ def show_scores(
     wide = rows.pivot(index=keys, columns="score", values="text")
     wide.insert(0, "runs", rows.groupby(keys)["n"].max())
     first = rows[rows["score"] == names[0]]
-    first = first.sort_values(["setting", "mean"], ascending=[True, False], key=setting_order)
+    first = best_first(first, "mean")
     wide = wide.loc[pd.MultiIndex.from_frame(first[keys]), ["runs", *names]].reset_index()
     heads = {name: f"{short_name(DEFINITIONS[name])}, %" for name in names}
     return for_one_setting(wide.rename(columns=heads).fillna("–"))

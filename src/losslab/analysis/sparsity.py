@@ -13,7 +13,9 @@ from losslab.analysis.equivalence import ROPE, relevance
 from losslab.analysis.intervals import t_interval
 from losslab.analysis.p_values import t_test_p, with_holm
 from losslab.analysis.scores import LEVELS, select_scores
+from losslab.analysis.slopes import least_squares_slopes
 from losslab.analysis.statistics import paired_comparison, paired_differences
+from losslab.analysis.table_parts import spans
 from losslab.errors import StudyError
 
 RATIO = "dataset_options.foreground_ratio"
@@ -77,9 +79,7 @@ def trends(scores: pd.DataFrame, baseline: str) -> pd.DataFrame:
         rows = []
         for loss, runs in part.groupby("loss", sort=False):
             wide = runs.pivot(index=["fold", "seed"], columns="ratio", values="difference").dropna()
-            decades = np.log10(wide.columns.to_numpy(float))
-            decades = decades - decades.mean()
-            slopes = wide.to_numpy(float) @ decades / (decades**2).sum()
+            slopes = least_squares_slopes(wide, np.log10(wide.columns.to_numpy(float)))
             row: dict[str, Any] = {"subject": subject, "level": level, "loss": loss}
             row |= {"baseline": baseline, "n": len(slopes), "slope": math.nan, "t_p": math.nan}
             row |= t_interval(slopes)
@@ -108,10 +108,7 @@ def show_trends(table: pd.DataFrame) -> pd.DataFrame:
     shown = rows[["subject", "level", "loss", "n"]].rename(columns={"n": "seeds"})
     shown["level"] = rows["level"].map(LEVELS)
     shown["points per factor of ten"] = [points(value, 2) for value in rows["slope"]]
-    ends = zip(rows["low"], rows["high"], strict=True)
-    shown["95 % interval"] = [
-        "–" if math.isnan(low) else f"{points(low, 2)} to {points(high, 2)}" for low, high in ends
-    ]
+    shown["95 % interval"] = spans(rows)
     shown["p, t, Holm"] = [p_text(p) for p in rows["t_p_holm"]]
     return _named(shown.reset_index(drop=True))
 

@@ -11,8 +11,8 @@ from losslab.analysis.claims import points
 from losslab.analysis.convergence import of_metric
 from losslab.analysis.folds import assumed_ratio
 from losslab.analysis.intervals import has_spread, t_quantile
-from losslab.analysis.scores import PAIR, setting_order
-from losslab.analysis.table_parts import for_one_setting, mean_sd
+from losslab.analysis.scores import PAIR
+from losslab.analysis.table_parts import best_first, for_one_setting, mean_sd
 
 
 def superiority(histories: pd.DataFrame, *, metric: str = "val_boundary_iou") -> pd.DataFrame:
@@ -69,9 +69,7 @@ def superiority_means(
         rows.append(row | {"share": float(shares.mean())} | _interval(shares, ratio))
     columns = ["setting", "loss", "losses", "runs", "epochs", "share", "sd", "low", "high"]
     found = pd.DataFrame(rows, columns=columns)
-    return found.sort_values(
-        ["setting", "share"], ascending=[True, False], ignore_index=True, key=setting_order
-    )
+    return best_first(found, "share").reset_index(drop=True)
 
 
 def show_superiority(

@@ -15,7 +15,7 @@ from losslab.analysis.score_tables import scores_caption as scores_caption
 from losslab.analysis.score_tables import show_flips as show_flips
 from losslab.analysis.score_tables import show_rankings as show_rankings
 from losslab.analysis.score_tables import show_scores as show_scores
-from losslab.analysis.scores import setting_order
+from losslab.analysis.table_parts import best_first, spans
 from losslab.analysis.table_parts import for_one_setting as for_one_setting
 from losslab.markdown import escaped
 from losslab.markdown import markdown_table as markdown_table
@@ -33,12 +33,10 @@ _LATEX = {
 
 def show_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
     """`paired_comparison` for people: differences in points with interval, effect size and p."""
-    rows = comparison.sort_values(
-        ["setting", "difference"], ascending=[True, False], key=setting_order
-    )
+    rows = best_first(comparison)
     table = pd.DataFrame({"setting": rows["setting"], "loss": rows["loss"], "pairs": rows["n"]})
     table["difference, points"] = [points(value, 2) for value in rows["difference"]]
-    table["95 % interval"] = _intervals(rows)
+    table["95 % interval"] = spans(rows)
     table["effect size g_z"] = [_number(value) for value in rows["effect_size"]]
     for test, name in (("t_p", "paired t"), ("wilcoxon_p", "Wilcoxon")):
         table[f"p, {name}"] = [p_text(value) for value in rows[test]]
@@ -54,13 +52,11 @@ def show_images(comparison: pd.DataFrame) -> pd.DataFrame:
 
     The head names the kinds of interval: "BCa", or "t" where images are few.
     """
-    rows = comparison.sort_values(
-        ["setting", "difference"], ascending=[True, False], key=setting_order
-    )
+    rows = best_first(comparison)
     table = pd.DataFrame({"setting": rows["setting"], "loss": rows["loss"], "images": rows["n"]})
     table["difference, points"] = [points(value, 2) for value in rows["difference"]]
     kinds = rows["interval"].unique()
-    table[f"95 % interval ({' or '.join(kinds)})"] = _intervals(rows)
+    table[f"95 % interval ({' or '.join(kinds)})"] = spans(rows)
     table["effect size g_z"] = [_number(value) for value in rows["effect_size"]]
     table["better on, % of images"] = [points(v, 0, sign=False) for v in rows["better"]]
     return for_one_setting(table)
@@ -159,11 +155,6 @@ def write_table(
 def _latex_text(text: str) -> str:
     """The text with what LaTeX would read as a command escaped."""
     return re.sub(r"[%&#_$]", r"\\\g<0>", text)
-
-
-def _intervals(rows: pd.DataFrame) -> list[str]:
-    ends = zip(rows["low"], rows["high"], strict=True)
-    return ["–" if math.isnan(a) else f"{points(a, 2)} to {points(b, 2)}" for a, b in ends]
 
 
 def _number(value: float) -> str:

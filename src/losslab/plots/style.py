@@ -138,13 +138,13 @@ def show(figure: Figure, name: str, figures_dir: str | Path = "", *, alt: str = 
     file instead of holding the picture, and `alt`, what it shows for those who cannot see it.
     """
     if str(figures_dir):
-        save_figure(figure, figures_dir, name)
+        png = save_figure(figure, figures_dir, name)[0].read_bytes()
+    else:
+        png = png_bytes(figure)
     name = file_name(name)
     width = round(figure.get_figwidth() * _SCREEN_DPI)
     metadata = {"losslab_figure": name, "image/png": {"alt": alt or name, "width": width}}
-    display(
-        {"image/png": png_bytes(figure), "text/plain": f"<{name}>"}, metadata=metadata, raw=True
-    )
+    display({"image/png": png, "text/plain": f"<{name}>"}, metadata=metadata, raw=True)
 
 
 def png_bytes(figure: Figure) -> bytes:
