@@ -1,11 +1,19 @@
 """Fixtures that several folders of tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Training and benchmarks set the process's threads: the next test begins with one again."""
+    yield
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

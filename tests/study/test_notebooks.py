@@ -1,14 +1,20 @@
 """Notebook parameters are checked, because papermill does not."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from papermill.exceptions import PapermillExecutionError
 
 from losslab.errors import StudyError
 from losslab.spec import RunSpec
 from losslab.study.notebooks import (
     NOTEBOOKS,
+    Kernel,
     check_parameters,
     execute_notebook,
     find_template,
@@ -77,3 +83,57 @@ def test_a_template_has_typed_commented_parameters_and_few_cells(name: str) -> N
         if line and not line.startswith("#"):
             assert ":" in line.split("=")[0], f"{line!r} has no type"
             assert "  # " in line, f"{line!r} has no comment"
+
+
+def template(folder: Path, name: str, *cells: str) -> Path:
+    """A notebook of these cells that takes the parameter `given`."""
+    parameters = new_code_cell("given: int = 0", metadata={"tags": ["parameters"]})
+    notebook = new_notebook(cells=[parameters, *map(new_code_cell, cells)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}
+    path = folder / f"{name}.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+def shown(path: Path) -> list[str]:
+    cells = nbformat.read(path, as_version=4).cells
+    return [output["text"] for cell in cells for output in cell.get("outputs", ())]
+
+
+def test_notebooks_of_one_kernel_share_what_is_imported_but_no_name(tmp_path: Path) -> None:
+    said = "import os, tabnanny; tabnanny.kept = given; mine = 1; print(os.getpid())"
+    first = template(tmp_path, "first", said)
+    second = template(
+        tmp_path,
+        "second",
+        "print('mine' in globals())",
+        "import os, tabnanny; print(os.getpid())",
+        "print(tabnanny.kept, given)",
+    )
+    with Kernel() as kernel:
+        kernel.execute(first, tmp_path / "1.ipynb", {"given": 7})
+        kernel.execute(second, tmp_path / "2.ipynb", {})
+    (pid,) = shown(tmp_path / "1.ipynb")
+    assert shown(tmp_path / "2.ipynb") == ["False\n", pid, "7 0\n"]
+    cells = nbformat.read(tmp_path / "2.ipynb", as_version=4).cells
+    assert [cell["execution_count"] for cell in cells] == [1, 2, 3, 4]
+    assert not Path(f"/proc/{pid.strip()}").exists(), "it ends with its context"
+
+
+def test_a_kernel_goes_on_after_a_notebook_that_failed(tmp_path: Path) -> None:
+    with Kernel() as kernel:
+        with pytest.raises(PapermillExecutionError, match="ZeroDivisionError"):
+            kernel.execute(template(tmp_path, "bad", "1 / 0"), tmp_path / "1.ipynb", {})
+        kernel.execute(
+            template(tmp_path, "good", "print(given)"), tmp_path / "2.ipynb", {"given": 3}
+        )
+    assert shown(tmp_path / "2.ipynb") == ["3\n"]
+
+
+def test_notebooks_of_finished_runs_do_not_import_training() -> None:
+    code = (
+        "import losslab.analysis, losslab.plots, losslab.study.smoke, losslab.study.store, sys;"
+        "sys.exit(', '.join({'torchvision', 'segmentation_models_pytorch'} & set(sys.modules)) or None)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr

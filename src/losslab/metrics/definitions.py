@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from losslab.metrics.ratios import OF_PIXELS, TableOfCounts, share
+from losslab.metrics.ratios import OF_PIXELS, TableOfCounts
 from losslab.metrics.scores import MEAN, Level, Score, usual_score
 from losslab.metrics.trimap import TRIMAP_WIDTHS
 
@@ -75,15 +77,21 @@ def score(counts: pd.DataFrame, scores: Mapping[str, Score] = SCORES) -> pd.Data
     out.
     """
     shared = TableOfCounts(counts)
-    frames = []
-    for name, definition in scores.items():
-        if not definition.applies(counts):
-            continue
-        values = definition.of(shared)
-        keys = {"metric": definition.metric, "level": definition.level, "definition": name}
-        column = {"class": values.index.astype(object), **keys, "value": values.to_numpy(float)}
-        frames.append(pd.DataFrame(column))
-    return pd.concat(frames, ignore_index=True)
+    held = {name: one for name, one in scores.items() if one.applies(shared)}
+    values = {name: one.of(shared) for name, one in held.items()}
+    lengths = [len(of_classes) for of_classes in values.values()]
+
+    def spread(words: list[str]) -> NDArray[np.object_]:
+        return np.repeat(np.array(words, dtype=object), lengths)
+
+    columns = {
+        "class": np.concatenate([v.index.to_numpy(object) for v in values.values()]),
+        "metric": spread([one.metric for one in held.values()]),
+        "level": spread([one.level for one in held.values()]),
+        "definition": spread(list(held)),
+        "value": np.concatenate([v.to_numpy(float) for v in values.values()]),
+    }
+    return pd.DataFrame(columns)
 
 
 OF_ONE_IMAGE = ("iou", "dice", "boundary_iou", "e_measure")
@@ -105,9 +113,12 @@ def image_scores(counts: pd.DataFrame) -> pd.DataFrame:
     tidy = pd.concat([ratios, means.assign(**{"class": MEAN})], ignore_index=True).melt(
         ["image", "class"], values, var_name="metric", value_name="value"
     )
-    ratio = OF_PIXELS["accuracy"]
-    accuracy = share(ratio.above(shared.images), ratio.below(shared.images))
-    accuracy = accuracy.rename("value").reset_index()
-    accuracy = accuracy.assign(**{"class": MEAN, "metric": "accuracy"})
+    accuracy = shared.images.reset_index()[["image"]].assign(
+        **{
+            "class": MEAN,
+            "metric": "accuracy",
+            "value": shared.of_whole_images(OF_PIXELS["accuracy"], "image"),
+        }
+    )
     tidy = pd.concat([tidy, accuracy], ignore_index=True).dropna(subset="value")
     return tidy[["image", "class", "metric", "value"]].reset_index(drop=True)

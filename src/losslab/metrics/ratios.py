@@ -2,16 +2,22 @@
 summed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Literal, NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from losslab.metrics.e_measure import e_measure_of_counts
 from losslab.metrics.trimap import TRIMAP_WIDTHS
 
-Column = Callable[[pd.DataFrame], pd.Series]
+Values = NDArray[np.float64]
+Counts = Mapping[str, Values]
+"""Arrays of one length, by the names of the columns of a table of counts."""
+
+Column = Callable[[Counts], Values]
 
 
 class Ratio(NamedTuple):
@@ -25,45 +31,75 @@ class Ratio(NamedTuple):
     width: int | float | None = None
     """Of the band that it is restricted to: pixels, or a share of the image's diagonal."""
 
+    def of(self, counts: Counts) -> Values:
+        """The fraction of each row, NaN where there is nothing to divide by."""
+        return share(self.above(counts), self.below(counts))
 
-def share(above: pd.Series, below: pd.Series) -> pd.Series:
+
+def share(above: Values, below: Values) -> Values:
     """above / below, NaN where there is nothing to divide by."""
-    return above / below.where(below > 0)
+    return np.divide(above, below, out=np.full(len(below), np.nan), where=below > 0)
 
 
-def labelled(counts: pd.DataFrame) -> pd.Series:
+def group_sums(values: Values, groups: NDArray[np.int64], number: int) -> Values:
+    """Sum of the values of each group; `groups` holds numbers under `number`, NaN spreads."""
+    return np.bincount(groups, values, minlength=number).astype(np.float64, copy=False)
+
+
+def group_means(values: Values, groups: NDArray[np.int64], number: int) -> Values:
+    """Mean of those values of each group that are not NaN; NaN where it has none."""
+    there = ~np.isnan(values)
+    values, groups = values[there], groups[there]
+    return share(
+        group_sums(values, groups, number), group_sums(np.ones_like(values), groups, number)
+    )
+
+
+def mean(values: Values) -> float:
+    """Mean of the values that are not NaN; NaN where there is none."""
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else float("nan")
+
+
+def labelled(counts: Counts) -> Values:
     """Pixels that the label gives to the class."""
     return counts["tp"] + counts["fn"]
 
 
-def on_band(counts: pd.DataFrame) -> pd.Series:
+def on_band(counts: Counts) -> Values:
     """Those of them on the label's boundary band."""
     return counts["boundary_tp"] + counts["boundary_fn"]
 
 
-def _columns(prefix: str) -> tuple[str, ...]:
-    return tuple(f"{prefix}{name}" for name in ("tp", "fp", "fn"))
+def union(counts: Counts, prefix: str = "") -> Values:
+    """Pixels that the label or the prediction gives to the class."""
+    tp, fp, fn = (counts[name] for name in _columns(prefix))
+    return tp + fp + fn
+
+
+def _columns(prefix: str) -> tuple[str, str, str]:
+    return f"{prefix}tp", f"{prefix}fp", f"{prefix}fn"
 
 
 def _iou(prefix: str, formula: str, width: int | float | None = None) -> Ratio:
-    columns = list(_columns(prefix))
+    columns = _columns(prefix)
     return Ratio(
         lambda counts: counts[columns[0]],
-        lambda counts: counts[columns].sum(axis=1),
+        lambda counts: union(counts, prefix),
         formula,
-        tuple(columns),
+        columns,
         width,
     )
 
 
 def _iou_outside(prefix: str, formula: str, width: int) -> Ratio:
     """IoU of what the band of `prefix` leaves out."""
-    inner, outer = list(_columns(prefix)), ["tp", "fp", "fn"]
+    inner = _columns(prefix)
     return Ratio(
         lambda counts: counts["tp"] - counts[inner[0]],
-        lambda counts: counts[outer].sum(axis=1) - counts[inner].sum(axis=1),
+        lambda counts: union(counts) - union(counts, prefix),
         formula,
-        (*outer, *inner),
+        ("tp", "fp", "fn", *inner),
         width,
     )
 
@@ -136,15 +172,27 @@ class TableOfCounts:
 
     def __init__(self, counts: pd.DataFrame) -> None:
         annotated = counts["pixels"] > 0  # an image of void alone has no score and no class
+        self.columns = frozenset(counts.columns)
         self.rows = counts[annotated].reset_index(drop=True)
         self._every = counts
-        self._of_images: dict[str, pd.Series] = {}
+        self._class_of_every, names = pd.factorize(counts["class"])
+        self.classes: list[str] = list(names)
+        self.class_of_row: NDArray[np.int64] = self._class_of_every[annotated.to_numpy()]
+        self.image_of_row, images = pd.factorize(self.rows["image"])
+        self.num_images = len(images)
+        self._of_images: dict[str, Values] = {}
 
     @cached_property
-    def sums(self) -> pd.DataFrame:
-        """Counts of each class, summed over the set."""
-        numbers = self._every.drop(columns="image")
-        return numbers.groupby("class", sort=False, observed=True).sum()
+    def counts(self) -> Counts:
+        """By row: of one class in one annotated image."""
+        return _arrays(self.rows)
+
+    @cached_property
+    def sums(self) -> Counts:
+        """By class, summed over the set, in the order of `classes`."""
+        groups, number = self._class_of_every, len(self.classes)
+        every = _arrays(self._every)
+        return {name: group_sums(values, groups, number) for name, values in every.items()}
 
     @cached_property
     def images(self) -> pd.DataFrame:
@@ -157,7 +205,7 @@ class TableOfCounts:
         whole = ["pixels", *(name for name in self.rows if str(name).startswith("image_"))]
         groups = self.rows.groupby("image", sort=False, observed=True)
         images, sums = groups[whole].first(), groups[["tp", "fp", "fn"]].sum()
-        binary = self.rows["class"].nunique() == 1
+        binary = len(set(self.class_of_row)) == 1
         images["correct"] = images["pixels"] - sums["fp"] - sums["fn"] if binary else sums["tp"]
         return images
 
@@ -169,25 +217,34 @@ class TableOfCounts:
         rest = one.assign(**{"class": "rest", "tp": tn, "fp": one["fn"], "fn": one["fp"]})
         return TableOfCounts(pd.concat([one.assign(**{"class": "one"}), rest]))
 
-    def of_set(self, metric: str) -> pd.Series:
+    def of_set(self, metric: str) -> Values:
         """By class."""
-        return share(RATIOS[metric].above(self.sums), RATIOS[metric].below(self.sums))
+        return RATIOS[metric].of(self.sums)
 
-    def of_images(self, metric: str) -> pd.Series:
+    def of_images(self, metric: str) -> Values:
         """By row: of one class in one image."""
         if metric not in self._of_images:
             if metric == "e_measure":
-                self._of_images[metric] = e_measure_of_counts(self.rows)
+                self._of_images[metric] = e_measure_of_counts(self.rows).to_numpy()
             else:
-                above, below = RATIOS[metric].above(self.rows), RATIOS[metric].below(self.rows)
-                self._of_images[metric] = share(above, below)
+                self._of_images[metric] = RATIOS[metric].of(self.counts)
         return self._of_images[metric]
 
-    def pooled(self, metric: str, over: Literal["all", "image"]) -> pd.Series:
-        """One ratio over classes, for the whole set or for each image."""
-        above, below = RATIOS[metric].above(self.rows), RATIOS[metric].below(self.rows)
+    def of_whole_images(self, ratio: Ratio, over: Literal["all", "image"]) -> Values:
+        """A ratio of `OF_PIXELS`, for the whole set or for each image."""
+        images = _arrays(self.images)
         if over == "all":
-            return share(pd.Series([above.sum()]), pd.Series([below.sum()]))
-        groups = self.rows["image"]
-        parts = (part.groupby(groups, sort=False, observed=True).sum() for part in (above, below))
-        return share(*parts)
+            images = {name: np.array([values.sum()]) for name, values in images.items()}
+        return ratio.of(images)
+
+    def pooled(self, metric: str, over: Literal["all", "image"]) -> Values:
+        """One ratio over classes, for the whole set or for each image."""
+        parts = RATIOS[metric].above(self.counts), RATIOS[metric].below(self.counts)
+        if over == "all":
+            return share(*(np.array([part.sum()]) for part in parts))
+        return share(*(group_sums(part, self.image_of_row, self.num_images) for part in parts))
+
+
+def _arrays(table: pd.DataFrame) -> Counts:
+    numbers = table.select_dtypes("number")
+    return {str(name): numbers[name].to_numpy(float) for name in numbers}

@@ -3,10 +3,23 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from losslab.errors import DataError, unknown
-from losslab.metrics.ratios import OF_PIXELS, RATIOS, Ratio, TableOfCounts, labelled, share
+from losslab.metrics.ratios import (
+    OF_PIXELS,
+    RATIOS,
+    Counts,
+    Ratio,
+    TableOfCounts,
+    Values,
+    group_means,
+    labelled,
+    mean,
+    union,
+)
 
 MEAN = "mean"
 """Stands in the class column for the mean over classes; for scores of all pixels, for these."""
@@ -105,11 +118,12 @@ class Score:
         parts = [f"{self.formula}, {level}", absent, width_text(self.width), self.void]
         return f"{self.metric} at {self.level} level: " + "; ".join(filter(None, parts)) + "."
 
-    def applies(self, counts: pd.DataFrame) -> bool:
+    def applies(self, counts: pd.DataFrame | TableOfCounts) -> bool:
         """Whether a table holds what the score reads: an older one may lack columns; with one
         class there is no foreground, weight or pool of its own, and with several no rest.
         """
-        names = list(counts["class"].unique())
+        counts = _opened(counts)
+        names = counts.classes
         if self.classes == "foreground" and not (BACKGROUND in names and len(names) > 1):
             return False
         if self.classes in ("weighted", "pooled") and len(names) < 2:
@@ -117,61 +131,64 @@ class Score:
         if self.classes == "both" and len(names) != 1:
             return False
         columns = ("tp", "fp", "fn") if self.metric == "e_measure" else self._ratio.columns
-        return all(name in counts for name in columns)
+        return counts.columns.issuperset(columns)
 
     def of(self, counts: pd.DataFrame | TableOfCounts) -> pd.Series:
         """The score of each class, if it has one, and that of all under `MEAN`; NaN where left out.
 
         `counts` is a table as `counts_table` makes it.
         """
-        counts = counts if isinstance(counts, TableOfCounts) else TableOfCounts(counts)
+        counts = _opened(counts)
         by_class = self._by_class(counts)
-        return pd.concat([by_class, pd.Series({MEAN: self._overall(counts, by_class)})])
+        names = counts.classes[: len(by_class)]
+        return pd.Series([*by_class, self._overall(counts, by_class)], index=[*names, MEAN])
 
-    def _by_class(self, counts: TableOfCounts) -> pd.Series:
+    def _by_class(self, counts: TableOfCounts) -> Values:
+        """In the order of the table's classes; empty where the score has no value of a class."""
         if self.level == "image_first" or self.metric not in _OF_CLASSES:
-            return pd.Series(dtype=float)
+            return np.empty(0)
         if self.level == "dataset":
             return self._kept(counts.of_set(self.metric), counts.sums)
-        values = self._kept(counts.of_images(self.metric), counts.rows)
-        means = values.groupby(counts.rows["class"], sort=False, observed=True).mean()
-        return means.reindex(counts.sums.index)
+        values = self._kept(counts.of_images(self.metric), counts.counts)
+        return group_means(values, counts.class_of_row, len(counts.classes))
 
-    def _overall(self, counts: TableOfCounts, by_class: pd.Series) -> float:
+    def _overall(self, counts: TableOfCounts, by_class: Values) -> float:
         if self.classes == "pixels":
-            images, ratio = counts.images, self._ratio
-            if self.level == "dataset":
-                images = images.sum().to_frame().T
-            return float(share(ratio.above(images), ratio.below(images)).mean())
+            over = "all" if self.level == "dataset" else "image"
+            return mean(counts.of_whole_images(self._ratio, over))
         if self.classes == "both":
-            return replace(self, classes="mean").of(counts.with_rest)[MEAN]
+            return float(replace(self, classes="mean").of(counts.with_rest)[MEAN])
         if self.classes == "weighted":
-            weights = labelled(counts.sums).where(by_class.notna(), 0)
-            return float((by_class * weights).sum() / weights.sum()) if weights.sum() else _NAN
+            weights = np.where(np.isnan(by_class), 0, labelled(counts.sums))
+            return float(np.nansum(by_class * weights) / weights.sum()) if weights.sum() else _NAN
         if self.classes == "pooled":
-            if self.level == "dataset":
-                return float(counts.pooled(self.metric, "all").mean())
-            return float(counts.pooled(self.metric, "image").mean())
+            return mean(counts.pooled(self.metric, "all" if self.level == "dataset" else "image"))
         if self.level == "image_first":
-            rows = self._kept(counts.of_images(self.metric), counts.rows)
+            rows = self._kept(counts.of_images(self.metric), counts.counts)
             if self.classes == "foreground":
-                rows = rows[counts.rows["class"] != BACKGROUND]
-            images = counts.rows.loc[rows.index, "image"]
-            return float(rows.groupby(images, sort=False, observed=True).mean().mean())
+                rows = np.where(_is_background(counts)[counts.class_of_row], np.nan, rows)
+            return mean(group_means(rows, counts.image_of_row, counts.num_images))
         if self.classes == "foreground":
-            by_class = by_class.drop(BACKGROUND, errors="ignore")
-        return float(by_class.mean())
+            by_class = by_class[~_is_background(counts)]
+        return mean(by_class)
 
-    def _kept(self, values: pd.Series, counts: pd.DataFrame) -> pd.Series:
+    def _kept(self, values: Values, counts: Counts) -> Values:
         """Values by the absent-class rule."""
         if self.absent == "labelled":
-            return values.where(labelled(counts) > 0)
-        seen = counts[["tp", "fp", "fn"]].sum(axis=1) > 0
-        return values.where(seen, 1.0) if self.absent == "one" else values.where(seen)
+            return np.where(labelled(counts) > 0, values, np.nan)
+        return np.where(union(counts) > 0, values, 1.0 if self.absent == "one" else np.nan)
 
     @property
     def _ratio(self) -> Ratio:
         return (OF_PIXELS if self.classes == "pixels" else RATIOS)[self.metric]
+
+
+def _opened(counts: pd.DataFrame | TableOfCounts) -> TableOfCounts:
+    return counts if isinstance(counts, TableOfCounts) else TableOfCounts(counts)
+
+
+def _is_background(counts: TableOfCounts) -> NDArray[np.bool_]:
+    return np.array([name == BACKGROUND for name in counts.classes])
 
 
 def width_text(width: int | float | None) -> str:

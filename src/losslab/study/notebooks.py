@@ -12,8 +12,10 @@ from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, TextIO
 
 import papermill
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from papermill.exceptions import PapermillExecutionError
-from traitlets.config import Config
 
 from losslab.errors import StudyError, unknown
 
@@ -60,6 +62,83 @@ def check_parameters(template: Path, names: Collection[str], *, complete: bool =
         )
 
 
+class _Manager(AsyncKernelManager):
+    """It knows its clients: papermill leaves those of a kernel that is not its own open."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._clients: list[AsyncKernelClient] = []
+
+    def client(self, **settings: Any) -> AsyncKernelClient:
+        """A new client, until `stop_clients`."""
+        self._clients.append(super().client(**settings))
+        return self._clients[-1]
+
+    def stop_clients(self) -> None:
+        while self._clients:
+            self._clients.pop().stop_channels()
+
+
+class Kernel:
+    """A process that executes one notebook after the other; a context manager.
+
+    It starts with the first notebook. Each begins with an empty namespace, as in a kernel of its
+    own, but what others have imported is not imported again, which takes longer than most of a
+    report. It is reached through files, not TCP ports, for which parallel kernels race.
+    """
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory(prefix="losslab-", dir=_short_folder())
+        # without a connection file of its own a kernel opens "kernel-ipc-1" where others do too
+        connection = str(Path(self._folder.name) / "kernel.json")
+        self._manager = _Manager(kernel_name="python3", transport="ipc", connection_file=connection)
+
+    def __enter__(self) -> "Kernel":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._manager.has_kernel:
+            run_sync(self._manager.shutdown_kernel)(now=True)
+        self._folder.cleanup()
+
+    def execute(
+        self,
+        template: Path,
+        output: Path,
+        parameters: Mapping[str, Any],
+        *,
+        log: TextIO | None = None,
+    ) -> None:
+        """Execute a template with parameters into `output`; `log` receives what its cells print, as
+        they print it.
+
+        Raises papermill's own error where a cell fails.
+        """
+        check_parameters(template, parameters)
+        try:
+            if self._manager.has_kernel:
+                run_sync(self._clear)()
+            papermill.execute_notebook(
+                str(template),
+                str(output),
+                parameters=dict(parameters),
+                progress_bar=False,
+                stdout_file=log,
+                cwd=str(Path.cwd()),
+                km=self._manager,
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # it reports its own shutdown
+            )
+        finally:
+            self._manager.stop_clients()
+
+    async def _clear(self) -> None:
+        """Forget all names and count cells from 1 again."""
+        client = self._manager.client()
+        client.start_channels()
+        await client.wait_for_ready(timeout=60)
+        await client.execute_interactive("get_ipython().reset()", silent=True)
+
+
 def execute_notebook(
     template: Path,
     output: Path,
@@ -67,26 +146,9 @@ def execute_notebook(
     *,
     log: TextIO | None = None,
 ) -> None:
-    """Execute a template with parameters into `output`; `log` receives what its cells print, as
-    they print it.
-
-    The kernel is reached through files, not TCP ports, for which parallel kernels race. Raises
-    papermill's own error where a cell fails.
-    """
-    check_parameters(template, parameters)
-    with TemporaryDirectory(prefix="losslab-", dir=_short_folder()) as folder:
-        # without a connection file of its own a kernel opens "kernel-ipc-1" where others do too
-        kernel = {"transport": "ipc", "connection_file": str(Path(folder) / "kernel.json")}
-        papermill.execute_notebook(
-            str(template),
-            str(output),
-            parameters=dict(parameters),
-            progress_bar=False,
-            stdout_file=log,
-            cwd=str(Path.cwd()),
-            config=Config({"KernelManager": kernel}),
-            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # it reports its own shutdown
-        )
+    """Execute one notebook as `Kernel.execute` does, in a kernel of its own."""
+    with Kernel() as kernel:
+        kernel.execute(template, output, parameters, log=log)
 
 
 def _short_folder() -> str | None:

@@ -15,7 +15,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from losslab.errors import StudyError
 from losslab.files import write_atomically
-from losslab.study.notebooks import execute_notebook, failure_reason, find_template
+from losslab.study.notebooks import Kernel, failure_reason, find_template
 from losslab.study.plan import Study
 
 NO_CODE = {"exclude_input": True, "exclude_input_prompt": True, "exclude_output_prompt": True}
@@ -84,16 +84,17 @@ def write_pages(
     given = {**(parameters or {}), **{name: str(path) for name, path in places.items()}}
     folders.notebooks.mkdir(parents=True, exist_ok=True)
     notebooks = []
-    for name in templates:
-        output = folders.notebooks / f"{name}.ipynb"
-        try:
-            own = {**given, **(extra or {}).get(name, {})}
-            execute_notebook(find_template(name), output, own)
-        except PapermillExecutionError as error:
-            raise StudyError(
-                f"{name}.ipynb failed: {failure_reason(error)}; open {output} to see where"
-            ) from error
-        notebooks.append(nbformat.read(output, as_version=4))
+    with Kernel() as kernel:
+        for name in templates:
+            output = folders.notebooks / f"{name}.ipynb"
+            try:
+                own = {**given, **(extra or {}).get(name, {})}
+                kernel.execute(find_template(name), output, own)
+            except PapermillExecutionError as error:
+                raise StudyError(
+                    f"{name}.ipynb failed: {failure_reason(error)}; open {output} to see where"
+                ) from error
+            notebooks.append(nbformat.read(output, as_version=4))
 
     links = Path(os.path.relpath(places["figures"], places["reports"]))
     pages = {

@@ -4,9 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from losslab.files import write_json
-from losslab.spec import RunSpec
 from losslab.study.store import is_done
-from losslab.training.loop import train
 
 SMALLEST: dict[str, Any] = {
     "dataset": "scenes",
@@ -27,8 +25,11 @@ def smoke_runs(
 
     About ten seconds on one core. What is already in `folder` is kept.
     """
-    specs = [RunSpec(**SMALLEST, loss=loss, seed=seed) for loss in losses for seed in range(seeds)]
-    return [_done(spec, folder) for spec in specs]
+    return [
+        _done({**SMALLEST, "loss": loss, "seed": seed}, folder)
+        for loss in losses
+        for seed in range(seeds)
+    ]
 
 
 def smoke_ratios(folder: Path, *, ratios: tuple[int, ...] = (1, 10)) -> list[str]:
@@ -38,12 +39,17 @@ def smoke_ratios(folder: Path, *, ratios: tuple[int, ...] = (1, 10)) -> list[str
         options = {**SMALLEST["dataset_options"], "classes": 2, "foreground_ratio": float(ratio)}
         small = SMALLEST | {"dataset_options": options, "task": "blob"}
         for loss in ("ce", "iou"):
-            run_ids += [_done(RunSpec(**small, loss=loss, seed=s), folder) for s in range(2)]
+            run_ids += [_done({**small, "loss": loss, "seed": s}, folder) for s in range(2)]
     return run_ids
 
 
-def _done(spec: RunSpec, folder: Path) -> str:
+def _done(fields: dict[str, Any], folder: Path) -> str:
     """Train the run where it is not done."""
+    # Here, as training takes seconds to import, and the notebooks of finished runs do without it.
+    from losslab.spec import RunSpec
+    from losslab.training.loop import train
+
+    spec = RunSpec(**fields)
     run_dir = folder / spec.run_id
     if not is_done(run_dir):
         facts = train(spec, run_dir, cache_root=folder / "cache", device="cpu")

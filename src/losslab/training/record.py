@@ -11,6 +11,7 @@ import pandas as pd
 from losslab.data import RunData
 from losslab.files import write_atomically
 from losslab.metrics import SCORES
+from losslab.metrics.ratios import TableOfCounts
 from losslab.metrics.scores import MEAN
 from losslab.training.checkpoint import Progress, RunState
 
@@ -54,9 +55,10 @@ def mean_losses(state: RunState, names: Sequence[str]) -> dict[str, float]:
 
 def dataset_means(counts: pd.DataFrame) -> dict[str, float]:
     """Data-set level scores, averaged over classes."""
+    shared = TableOfCounts(counts)
     wanted = (score for score in SCORES.values() if score.level == "dataset")
     return {
-        score.metric: float(score.of(counts)[MEAN]) for score in wanted if score.applies(counts)
+        score.metric: float(score.of(shared)[MEAN]) for score in wanted if score.applies(shared)
     }
 
 
