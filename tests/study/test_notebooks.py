@@ -133,7 +133,8 @@ def test_a_kernel_goes_on_after_a_notebook_that_failed(tmp_path: Path) -> None:
 def test_notebooks_of_finished_runs_do_not_import_training() -> None:
     code = (
         "import losslab.analysis, losslab.plots, losslab.study.smoke, losslab.study.store, sys;"
-        "sys.exit(', '.join({'torchvision', 'segmentation_models_pytorch'} & set(sys.modules)) or None)"
+        "found = {'torchvision', 'segmentation_models_pytorch'} & set(sys.modules);"
+        "sys.exit(', '.join(found) or None)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
