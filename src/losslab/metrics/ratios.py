@@ -183,7 +183,7 @@ class TableOfCounts:
         self._of_images: dict[str, Values] = {}
 
     @cached_property
-    def counts(self) -> Counts:
+    def by_row(self) -> Counts:
         """By row: of one class in one annotated image."""
         return _arrays(self.rows)
 
@@ -227,7 +227,7 @@ class TableOfCounts:
             if metric == "e_measure":
                 self._of_images[metric] = e_measure_of_counts(self.rows).to_numpy()
             else:
-                self._of_images[metric] = RATIOS[metric].of(self.counts)
+                self._of_images[metric] = RATIOS[metric].of(self.by_row)
         return self._of_images[metric]
 
     def of_whole_images(self, ratio: Ratio, over: Literal["all", "image"]) -> Values:
@@ -239,7 +239,7 @@ class TableOfCounts:
 
     def pooled(self, metric: str, over: Literal["all", "image"]) -> Values:
         """One ratio over classes, for the whole set or for each image."""
-        parts = RATIOS[metric].above(self.counts), RATIOS[metric].below(self.counts)
+        parts = RATIOS[metric].above(self.by_row), RATIOS[metric].below(self.by_row)
         if over == "all":
             return share(*(np.array([part.sum()]) for part in parts))
         return share(*(group_sums(part, self.image_of_row, self.num_images) for part in parts))

@@ -149,7 +149,7 @@ class Score:
             return np.empty(0)
         if self.level == "dataset":
             return self._kept(counts.of_set(self.metric), counts.sums)
-        values = self._kept(counts.of_images(self.metric), counts.counts)
+        values = self._kept(counts.of_images(self.metric), counts.by_row)
         return group_means(values, counts.class_of_row, len(counts.classes))
 
     def _overall(self, counts: TableOfCounts, by_class: Values) -> float:
@@ -164,7 +164,7 @@ class Score:
         if self.classes == "pooled":
             return mean(counts.pooled(self.metric, "all" if self.level == "dataset" else "image"))
         if self.level == "image_first":
-            rows = self._kept(counts.of_images(self.metric), counts.counts)
+            rows = self._kept(counts.of_images(self.metric), counts.by_row)
             if self.classes == "foreground":
                 rows = np.where(_is_background(counts)[counts.class_of_row], np.nan, rows)
             return mean(group_means(rows, counts.image_of_row, counts.num_images))
