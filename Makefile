@@ -14,8 +14,10 @@ NBVAL := --nbval-current-env --nbval-cell-timeout 300 -n 2 --dist loadscope
 KEPT := notebooks/published.ipynb
 STRIPPED := $(filter-out $(KEPT),$(wildcard notebooks/*.ipynb))
 
-# The studies that come with losslab: the papers' protocols and its own. Two are rehearsed side by side.
-STUDIES := $(basename $(notdir $(wildcard src/losslab/studies/*.yaml)))
+# The studies that come with losslab: the papers' protocols and its own. Two are rehearsed side by side, the longest first,
+# so that none is left to run alone at the end.
+LONGEST := levelset2019 vanbeers2018 camvid
+STUDIES := $(LONGEST) $(filter-out $(LONGEST),$(basename $(notdir $(wildcard src/losslab/studies/*.yaml))))
 LOGS := runs/rehearsal/logs
 
 .PHONY: rehearse study test lint lab keep live env

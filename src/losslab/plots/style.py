@@ -153,6 +153,7 @@ def png_bytes(figure: Figure) -> bytes:
     """
     buffer = io.BytesIO()
     with figure_style():
+        _lay_out(figure)
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     with Image.open(buffer) as opened:
         full = opened.convert("RGB")
@@ -163,3 +164,11 @@ def png_bytes(figure: Figure) -> bytes:
     small = io.BytesIO()
     few.save(small, "PNG", optimize=True, dpi=(DPI, DPI))
     return small.getvalue()
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place its Axes, once for all its files; matplotlib would do so, and draw twice, for each."""
+    if (engine := figure.get_layout_engine()) is not None:
+        figure.set_dpi(DPI)
+        engine.execute(figure)
+        figure.set_layout_engine(None)
