@@ -33,7 +33,7 @@ def claim_of(**values: list[float]) -> pd.Series:
 
 def test_three_seeds_give_a_hint_at_most() -> None:
     found = claim_of(ce=[0.50, 0.51, 0.52], iou=[0.600, 0.611, 0.619])
-    assert found["verdict"] == "hint"
+    assert found["verdict"] == "hint of better"
     assert "3 seeds are too few" in found["sentence"]
     assert "cannot fall below 0.25" in found["sentence"]
 
@@ -94,27 +94,29 @@ def test_significance_lost_to_the_correction_is_a_hint() -> None:
     gain = np.array([0.012, 0.002, 0.02, 0.005, 0.016, 0.001])  # uncorrected p is about 0.04
     scores = scores_of(ce=list(base), iou=list(base + gain), **losses)
     table = claims(paired_comparison(scores, "ce"), seed_noise(scores)).set_index("loss")
-    assert table.loc["iou", "verdict"] == "hint"
+    assert table.loc["iou", "verdict"] == "hint of better"
     assert "corrected for" in str(table.loc["iou", "sentence"])
 
 
 def test_headline_names_what_may_be_claimed_and_what_is_a_hint() -> None:
-    rows = [("s", "iou", "better"), ("s", "dice", "hint"), ("s", "focal", "unclear")]
+    rows = [("s", "iou", "better"), ("s", "dice", "hint of better"), ("s", "focal", "unclear")]
     table = pd.DataFrame(rows, columns=["setting", "loss", "verdict"])
     assert headline(table, "ce") == (
-        "**`iou` may be claimed to be better than `ce`; there is a hint of a difference for "
-        "`dice`.**"
+        "**`iou` may be claimed to be better than `ce`; there are hints that these are "
+        "better: `dice`.**"
     )
     assert headline(table[2:], "ce") == "**No loss may be claimed to differ from `ce`.**"
 
 
 def test_headline_counts_the_settings_where_there_are_several() -> None:
-    rows = [("a", "iou", "better"), ("b", "iou", "better"), ("b", "dice", "hint")]
-    rows += [("c", "iou", "unclear"), ("a", "dice", "hint"), ("c", "focal", "worse")]
+    rows = [("a", "iou", "better"), ("b", "iou", "better"), ("b", "dice", "hint of better")]
+    rows += [("c", "iou", "unclear"), ("a", "dice", "hint of better"), ("c", "focal", "worse")]
+    rows += [("c", "dice", "hint of worse")]
     table = pd.DataFrame(rows, columns=["setting", "loss", "verdict"])
     assert headline(table, "ce") == (
         "**`iou` (in 2 of 3) may be claimed to be better than `ce`; `focal` (in 1 of 3) may be "
-        "claimed to be worse than `ce`; there is a hint of a difference for `dice` (in 2 of 3).**"
+        "claimed to be worse than `ce`; there are hints that these are better: `dice` "
+        "(in 2 of 3); there are hints that these are worse: `dice` (in 1 of 3).**"
     )
 
 
@@ -185,7 +187,7 @@ def test_many_folds_of_one_seed_give_a_hint_and_a_caveat() -> None:
     folds = scores.assign(fold=scores["seed"], seed=0)
     comparison, noise = paired_comparison(folds, "ce"), seed_noise(folds)
     found = claims(comparison, noise).iloc[0]
-    assert found["verdict"] == "hint"
+    assert found["verdict"] == "hint of better"
     assert "; 6 folds, 1 seed; Holm p < 0.001)" in found["sentence"]
     assert "1 seed is too few; repeat with 5 seeds" in found["sentence"]
     assert read_differences(comparison, noise) == (

@@ -28,9 +28,9 @@ def claims(
     `comparison` is the table of `paired_comparison`, with the column `practical` where it went
     through `relevance`; `noise` of `seed_noise`, `flips` of `ranking_flips`, `floor` of
     `repeat_noise`; `label` names the score, such as "IoU (data set)". Verdicts: "better" or "worse"
-    (at least five seeds and Holm-corrected t p < 0.05), "hint" (the interval excludes 0 but one of
-    the two is missing), "unclear" (the interval holds 0) and "no claim" (no interval). Columns:
-    setting, loss, verdict, sentence.
+    (at least five seeds and Holm-corrected t p < 0.05), "hint of better" or "hint of worse" (the
+    interval excludes 0 but one of the two is missing), "unclear" (the interval holds 0) and "no
+    claim" (no interval). Columns: setting, loss, verdict, sentence.
     """
     bands = noise.set_index("setting")["band"]
     floors = pd.Series(dtype=float) if floor is None else floor.set_index("setting")["largest"]
@@ -77,9 +77,10 @@ def _verdict(row: pd.Series) -> str:
         return "no claim"
     if row["low"] <= 0 <= row["high"]:
         return "unclear"
+    direction = "better" if row["difference"] > 0 else "worse"
     if row["seeds"] < ENOUGH_SEEDS or not row["t_p_holm"] < ALPHA:
-        return "hint"
-    return "better" if row["difference"] > 0 else "worse"
+        return f"hint of {direction}"
+    return direction
 
 
 def _finding(row: pd.Series, verdict: str, label: str) -> str:
@@ -108,7 +109,7 @@ def _meaning(row: pd.Series, verdict: str) -> str:
             return "Nothing may be claimed from this."
         case "unclear":
             return "The interval holds 0: these runs do not tell which of the two is better."
-        case "hint" if row["seeds"] < ENOUGH_SEEDS:
+        case "hint of better" | "hint of worse" if row["seeds"] < ENOUGH_SEEDS:
             few = "1 seed is" if row["seeds"] == 1 else f"{row['seeds']} seeds are"
             lowest = row["wilcoxon_p_min"]
             bound = f" (Wilcoxon's p cannot fall below {lowest:.2g} here)"
@@ -116,7 +117,7 @@ def _meaning(row: pd.Series, verdict: str) -> str:
                 f"A hint that it is {direction}, not a claim: {few} too few"
                 f"{bound if lowest > ALPHA else ''}; repeat with {ENOUGH_SEEDS} seeds or more."
             )
-        case "hint":
+        case "hint of better" | "hint of worse":
             return (
                 f"A hint that it is {direction}, not a claim: it does not hold once all "
                 "comparisons of the table are corrected for."

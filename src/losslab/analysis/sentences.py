@@ -21,10 +21,11 @@ def headline(found: pd.DataFrame, baseline: str, gaps: pd.DataFrame | None = Non
         named = _with_verdict(found, verdict)
         if named:
             texts.append(f"{named} {phrase} `{baseline}`")
-    hints = _with_verdict(found, "hint")
-    start = "; ".join(texts) or f"No loss may be claimed to differ from `{baseline}`"
-    end = f"; there is a hint of a difference for {hints}" if hints else ""
-    text = f"**{start}{end}.**"
+    texts = texts or [f"No loss may be claimed to differ from `{baseline}`"]
+    for direction in ("better", "worse"):
+        if hints := _with_verdict(found, f"hint of {direction}"):
+            texts.append(f"there are hints that these are {direction}: {hints}")
+    text = f"**{'; '.join(texts)}.**"
     if gaps is None or gaps.empty:
         return text
     return f"{text} Not compared with `{baseline}`: {'; '.join(gaps['setting'])}."
