@@ -1,6 +1,6 @@
 # make study   the environment, then the default study to its report
 # make test    the environment, then every check
-# make rehearse   all studies on generated data, two steps a run, to their reports (half an hour)
+# make rehearse   all studies on generated data, two steps a run, to their reports (40 minutes)
 # make lab     the environment, then JupyterLab on the notebooks
 # make keep    the outputs of the notebooks that keep them, anew
 # make live    explore.ipynb in a real JupyterLab (part of make test; needs Chromium and chromedriver)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch.backends import mkldnn
 
 from losslab.data import prepare
 from losslab.spec import RunSpec
@@ -181,3 +182,16 @@ def test_each_category_that_is_trained_alone_is_in_a_generated_training_picture(
     )
     shown = {data.class_names[i] for i in np.unique(data.train.labels) if i != 255}
     assert {spec.task for spec in specs} <= shown
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_onednn_is_left_out_only_where_it_is_slow_and_comes_back(
+    plain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PLAIN_CPU", plain)
+    before = mkldnn.enabled
+    with module._kernels("bfcn32s"):
+        assert mkldnn.enabled is (before and not plain)
+    with module._kernels("unet"):
+        assert mkldnn.enabled is before
+    assert mkldnn.enabled is before
