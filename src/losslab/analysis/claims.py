@@ -77,10 +77,13 @@ def _verdict(row: pd.Series) -> str:
         return "no claim"
     if row["low"] <= 0 <= row["high"]:
         return "unclear"
-    direction = "better" if row["difference"] > 0 else "worse"
     if row["seeds"] < ENOUGH_SEEDS or not row["t_p_holm"] < ALPHA:
-        return f"hint of {direction}"
-    return direction
+        return f"hint of {_direction(row)}"
+    return _direction(row)
+
+
+def _direction(row: pd.Series) -> str:
+    return "better" if row["difference"] > 0 else "worse"
 
 
 def _finding(row: pd.Series, verdict: str, label: str) -> str:
@@ -103,7 +106,7 @@ def _finding(row: pd.Series, verdict: str, label: str) -> str:
 
 
 def _meaning(row: pd.Series, verdict: str) -> str:
-    direction = "better" if row["difference"] > 0 else "worse"
+    direction = _direction(row)
     match verdict:
         case "no claim":
             return "Nothing may be claimed from this."

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from losslab.metrics.ratios import OF_PIXELS, TableOfCounts
+from losslab.metrics.ratios import OF_PIXELS, TableOfCounts, labelled
 from losslab.metrics.scores import MEAN, Level, Score, usual_score
 from losslab.metrics.trimap import TRIMAP_WIDTHS
 
@@ -69,14 +69,16 @@ that an absent class counts as 1 is usual for medical images and in "image-wise"
 """
 
 
-def score(counts: pd.DataFrame, scores: Mapping[str, Score] = SCORES) -> pd.DataFrame:
+def score(
+    counts: pd.DataFrame | TableOfCounts, scores: Mapping[str, Score] = SCORES
+) -> pd.DataFrame:
     """Scores of a set, per class and as a mean: columns class, metric, level, definition, value.
 
     `counts` is a table as `counts_table` makes it; `definition` is the score's name. Values are
     fractions, NaN where a class is left out. Scores that the table lacks the counts for are left
     out.
     """
-    shared = TableOfCounts(counts)
+    shared = TableOfCounts.of(counts)
     held = {name: one for name, one in scores.items() if one.applies(shared)}
     values = {name: one.of(shared) for name, one in held.items()}
     lengths = [len(of_classes) for of_classes in values.values()]
@@ -98,14 +100,14 @@ OF_ONE_IMAGE = ("iou", "dice", "boundary_iou", "e_measure")
 """Scores of single images, beside pixel accuracy."""
 
 
-def image_scores(counts: pd.DataFrame) -> pd.DataFrame:
+def image_scores(counts: pd.DataFrame | TableOfCounts) -> pd.DataFrame:
     """The scores of single images: columns image, class, metric, value.
 
     Of a class only the images whose label contains it; "mean" is the mean over the classes that the
     image's label contains. A binary image without foreground has a pixel accuracy alone.
     """
-    shared = TableOfCounts(counts)
-    present = shared.rows[shared.rows["tp"] + shared.rows["fn"] > 0]
+    shared = TableOfCounts.of(counts)
+    present = shared.rows[labelled(shared.by_row) > 0]
     values = list(OF_ONE_IMAGE)
     ratios = present[["image", "class"]].astype(object)
     ratios = ratios.assign(**{name: shared.of_images(name)[present.index] for name in values})

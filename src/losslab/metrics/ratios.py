@@ -182,6 +182,11 @@ class TableOfCounts:
         self.num_images = len(images)
         self._of_images: dict[str, Values] = {}
 
+    @classmethod
+    def of(cls, counts: "pd.DataFrame | TableOfCounts") -> "TableOfCounts":
+        """The table itself where it is one already, with what it has computed."""
+        return counts if isinstance(counts, cls) else cls(counts)  # pyright: ignore
+
     @cached_property
     def by_row(self) -> Counts:
         """By row: of one class in one annotated image."""
@@ -210,6 +215,11 @@ class TableOfCounts:
         return images
 
     @cached_property
+    def by_image(self) -> Counts:
+        """The numbers of `images`."""
+        return _arrays(self.images)
+
+    @cached_property
     def with_rest(self) -> "TableOfCounts":
         """Of a table of one class: that class and, as another, all pixels that are not of it."""
         one = self._every[["image", "class", "pixels", "tp", "fp", "fn"]]
@@ -232,10 +242,9 @@ class TableOfCounts:
 
     def of_whole_images(self, ratio: Ratio, over: Literal["all", "image"]) -> Values:
         """A ratio of `OF_PIXELS`, for the whole set or for each image."""
-        images = _arrays(self.images)
-        if over == "all":
-            images = {name: np.array([values.sum()]) for name, values in images.items()}
-        return ratio.of(images)
+        if over == "image":
+            return ratio.of(self.by_image)
+        return ratio.of({name: np.array([v.sum()]) for name, v in self.by_image.items()})
 
     def pooled(self, metric: str, over: Literal["all", "image"]) -> Values:
         """One ratio over classes, for the whole set or for each image."""

@@ -122,7 +122,7 @@ class Score:
         """Whether a table holds what the score reads: an older one may lack columns; with one
         class there is no foreground, weight or pool of its own, and with several no rest.
         """
-        counts = _opened(counts)
+        counts = TableOfCounts.of(counts)
         names = counts.classes
         if self.classes == "foreground" and not (BACKGROUND in names and len(names) > 1):
             return False
@@ -138,7 +138,7 @@ class Score:
 
         `counts` is a table as `counts_table` makes it.
         """
-        counts = _opened(counts)
+        counts = TableOfCounts.of(counts)
         by_class = self._by_class(counts)
         names = counts.classes[: len(by_class)]
         return pd.Series([*by_class, self._overall(counts, by_class)], index=[*names, MEAN])
@@ -181,10 +181,6 @@ class Score:
     @property
     def _ratio(self) -> Ratio:
         return (OF_PIXELS if self.classes == "pixels" else RATIOS)[self.metric]
-
-
-def _opened(counts: pd.DataFrame | TableOfCounts) -> TableOfCounts:
-    return counts if isinstance(counts, TableOfCounts) else TableOfCounts(counts)
 
 
 def _is_background(counts: TableOfCounts) -> NDArray[np.bool_]:

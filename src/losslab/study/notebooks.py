@@ -83,8 +83,8 @@ class Kernel:
     """A process that executes one notebook after the other; a context manager.
 
     It starts with the first notebook. Each begins with an empty namespace, as in a kernel of its
-    own, but what others have imported is not imported again, which takes longer than most of a
-    report. It is reached through files, not TCP ports, for which parallel kernels race.
+    own, but what others have imported is not imported again, which would take seconds each
+    time. It is reached through files, not TCP ports, for which parallel kernels race.
     """
 
     def __init__(self) -> None:

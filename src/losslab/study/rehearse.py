@@ -119,7 +119,7 @@ def rehearsal_of(study: Study) -> tuple[Study, list[RunSpec], list[str]]:
         start = made[spec.start_from].run_id if spec.start_from in made else spec.start_from
         made[spec.run_id] = rehearsed(replace(spec, start_from=start))
     specs = list({spec.run_id: spec for spec in made.values()}.values())
-    if HALF == "fp32" and any(spec.precision != "fp32" for spec in whole):
+    if PLAIN_CPU and any(spec.precision != "fp32" for spec in whole):
         notes.append("half precision is left out: this CPU has no arithmetic for it")
     if len(specs) < len(whole):
         notes.append(

@@ -9,6 +9,7 @@ import pandas as pd
 
 from losslab.errors import StudyError, unknown
 from losslab.metrics import SCORES, Score, image_scores, score
+from losslab.metrics.ratios import TableOfCounts
 from losslab.metrics.scores import MEAN
 
 SPLIT_COUNTS = {"test": "counts.parquet", "val": "counts_val.parquet"}
@@ -57,7 +58,7 @@ def load_results(
         raise StudyError(unknown("split", split, SPLIT_COUNTS))
 
     def of_run(run_dir: Path) -> pd.DataFrame:
-        counts = pd.read_parquet(_counts_file(run_dir, split))
+        counts = TableOfCounts(pd.read_parquet(_counts_file(run_dir, split)))
         over_set = score(counts, scores).assign(image="")
         per_image = image_scores(counts).assign(level="per_image", definition="")
         return pd.concat([over_set, per_image], ignore_index=True)
