@@ -1,35 +1,41 @@
 """Losses, and the expressions that combine them into a training objective."""
 
-from losslab.losses.active_boundary import active_boundary
-from losslab.losses.boundary import boundary
-from losslab.losses.combinations import combo, dice_focal
-from losslab.losses.cross_entropy import ce, focal
-from losslab.losses.curves import Curve
-from losslab.losses.distance import distance
-from losslab.losses.edge_net import EdgeNet
-from losslab.losses.expression import Term, canonical, parse, user_losses
+from losslab.losses.edges import EdgeNet, active_boundary, semeda, sobel
 from losslab.losses.label_maps import LABEL_MAPS, label_map
-from losslab.losses.levelset import levelset
-from losslab.losses.lovasz import lovasz
-from losslab.losses.objective import Objective, build_loss, label_maps_of, needs_edge_net
-from losslab.losses.overlap import dice, iou, jaccard_distance, tversky
-from losslab.losses.presets import PRESETS
-from losslab.losses.region_sums import Mass, RegionSums, region_sums
-from losslab.losses.registry import LOSSES, Loss
-from losslab.losses.semeda import semeda
-from losslab.losses.sobel import sobel
-from losslab.losses.user import source_digests
+from losslab.losses.objective import (
+    LOSSES,
+    PRESETS,
+    Objective,
+    Term,
+    build_loss,
+    canonical,
+    label_maps_of,
+    needs_edge_net,
+    parse,
+    source_digests,
+    user_losses,
+)
+from losslab.losses.pixel import boundary, ce, focal, lovasz
+from losslab.losses.region import (
+    combo,
+    dice,
+    dice_focal,
+    distance,
+    iou,
+    jaccard_distance,
+    levelset,
+    tversky,
+)
+from losslab.losses.sums import Needs, Sums, pixel_sums, region_sums
 
 __all__ = [
     "LABEL_MAPS",
     "LOSSES",
     "PRESETS",
-    "Curve",
     "EdgeNet",
-    "Loss",
-    "Mass",
+    "Needs",
     "Objective",
-    "RegionSums",
+    "Sums",
     "Term",
     "active_boundary",
     "boundary",
@@ -49,6 +55,7 @@ __all__ = [
     "lovasz",
     "needs_edge_net",
     "parse",
+    "pixel_sums",
     "region_sums",
     "semeda",
     "sobel",

@@ -149,20 +149,9 @@ def label_map(
     """
     if name not in LABEL_MAPS:
         raise SpecError(unknown("label map", name, LABEL_MAPS))
-    return _label_map(name, labels, num_classes)
-
-
-@torch.library.custom_op("losslab::label_map", mutates_args=())
-def _label_map(name: str, labels: Tensor, num_classes: int) -> Tensor:
     pictures = labels.to("cpu", torch.uint8).numpy()
     maps = make_label_maps(name, pictures, num_classes, threads=torch.get_num_threads())
     return torch.from_numpy(maps).to(labels.device)
-
-
-@_label_map.register_fake
-def _(name, labels, num_classes):
-    shape = LABEL_MAPS[name].shape(labels.shape, num_classes)
-    return labels.new_empty(shape, dtype=torch.float32)
 
 
 def _regions(labels: np.ndarray, num_classes: int) -> np.ndarray:
