@@ -8,9 +8,9 @@ from losslab.analysis.published import COLUMNS, KEY, PAPERS, UNITS, load_publish
 from losslab.analysis.published_ratios import PUBLISHED
 from losslab.data import DATASETS
 from losslab.errors import DataError
-from losslab.losses.expression import canonical
+from losslab.losses import PRESETS
+from losslab.losses.objective import canonical
 from losslab.losses.pizza import PRINTED
-from losslab.losses.presets import PRESETS
 from losslab.models import MODELS, check_model
 
 CELLS = {

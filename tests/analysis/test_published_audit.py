@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from losslab.analysis.published import load_published
-from losslab.losses.expression import canonical
+from losslab.losses.objective import canonical
 
 SEVEN = ["4.1", "4.2", "4.3", "4.4", "4.5", "4.6", "4.12"]
 """Gul's tables of scores, one an experiment."""

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from losslab.losses import LOSSES, Objective, build_loss, needs_edge_net
-from losslab.losses.edge_net import random_edge_net
+from losslab.losses.edges import random_edge_net
 
 EXPRESSIONS = [
     "ce",

@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from losslab.losses import build_loss, label_map
-from losslab.losses.active_boundary import STEPS, active_boundary
-from losslab.losses.boundary import boundary
-from losslab.losses.lovasz import lovasz
+from losslab.losses import active_boundary, boundary, build_loss, label_map, lovasz
+from losslab.losses.edges import STEPS
 from tests.losses.cases import random_case, sure_logits
 from tests.losses.reference import reference_loss
 

@@ -153,7 +153,7 @@ def test_an_image_larger_than_a_piece_gives_what_one_piece_gives(
     logits, labels = random_case(num_classes, size=(31, 13))
     whole, whole_gradient = value_and_gradient(expression, logits, labels)
     for piece in (1, 13 * num_classes * 4, 31 * 13 * num_classes * 2):
-        monkeypatch.setattr("losslab.losses.passes.PIECE", piece)
+        monkeypatch.setattr("losslab.losses.sums.PIECE", piece)
         loss, gradient = value_and_gradient(expression, logits, labels)
         assert float(loss) == pytest.approx(float(whole), rel=1e-12)
         torch.testing.assert_close(gradient, whole_gradient)

@@ -32,7 +32,7 @@ from losslab.losses.contracts.tables import (
     limits_table,
     responses_table,
 )
-from losslab.losses.edge_net import random_edge_net
+from losslab.losses.edges import random_edge_net
 from losslab.losses.situations import Situation
 
 SURE = "p = 0.99"

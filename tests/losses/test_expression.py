@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from losslab.errors import DataError, LosslabError, SpecError
 from losslab.losses import LOSSES, build_loss, canonical, parse
-from losslab.losses.expression import option_parameters
+from losslab.losses.objective import option_parameters
 from tests.losses.cases import EXPRESSIONS, objective_of, random_case
 
 

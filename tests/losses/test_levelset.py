@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 
-from losslab.losses import build_loss, levelset
-from losslab.losses.presets import PRESETS
+from losslab.losses import PRESETS, build_loss, levelset
 from tests.losses.cases import random_case
 
 

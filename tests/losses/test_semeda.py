@@ -5,7 +5,7 @@ import torch
 
 from losslab.errors import DataError, SpecError
 from losslab.losses import EdgeNet, build_loss, semeda
-from losslab.losses.edge_net import CHANNELS, label_masks, probability_masks
+from losslab.losses.edges import CHANNELS, label_masks, probability_masks
 from tests.losses.cases import random_case, random_edge_net, sure_logits
 
 WEIGHTS = [(1.0, 1.0, 0.0), (0.5, 2.0, 3.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0)]
@@ -59,8 +59,8 @@ def test_strips_of_any_height_give_what_whole_images_give(weights, shortest, pix
         )
 
     whole = ours(torch.contiguous_format)
-    monkeypatch.setattr("losslab.losses.strips.SHORTEST", shortest)
-    monkeypatch.setattr("losslab.losses.semeda_passes.STRIP", {"cpu": pixels, "cuda": pixels})
+    monkeypatch.setattr("losslab.losses.sums.SHORTEST", shortest)
+    monkeypatch.setattr("losslab.losses.edges.STRIP", pixels)
     for layout in (torch.contiguous_format, torch.channels_last):
         torch.testing.assert_close(ours(layout), whole, rtol=1e-12, atol=1e-15)
 

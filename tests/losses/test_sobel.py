@@ -1,16 +1,14 @@
 """The Sobel baseline of SEMEDA."""
 
-import sys
 
 import pytest
 import torch
 from torch.nn.functional import conv2d
 
 from losslab.losses import sobel
-from losslab.losses.edge_net import label_masks, probability_masks
+from losslab.losses.edges import label_masks, probability_masks
 from tests.losses.cases import random_case, sure_logits
 
-MODULE = sys.modules["losslab.losses.sobel"]  # the package's attribute is the function
 KERNEL = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype=torch.float64)
 
 
@@ -44,8 +42,8 @@ def test_value_and_gradient_are_those_of_convolutions(num_classes):
 def test_strips_of_any_height_give_what_whole_images_give(logits_in_strip, shortest, monkeypatch):
     logits, labels = random_case(3, size=(13, 8))
     whole = value_and_gradient(lambda x: sobel(x, labels), logits)
-    monkeypatch.setattr("losslab.losses.strips.SHORTEST", shortest)
-    monkeypatch.setattr(MODULE, "STRIP", logits_in_strip)
+    monkeypatch.setattr("losslab.losses.sums.SHORTEST", shortest)
+    monkeypatch.setattr("losslab.losses.sums.PIECE", logits_in_strip)
     for layout in (torch.contiguous_format, torch.channels_last):
         ours = value_and_gradient(
             lambda x: sobel(x, labels), logits.contiguous(memory_format=layout)

@@ -14,8 +14,8 @@ from torch import nn
 from losslab.data import RunData, SplitOptions, prepare
 from losslab.data.fixtures import write_fixture
 from losslab.data.transforms import normalize
-from losslab.losses import LOSSES, build_loss
-from losslab.losses.edge_net import random_edge_net
+from losslab.losses import LOSSES, build_loss, needs_edge_net
+from losslab.losses.edges import random_edge_net
 from losslab.models import build_model
 from losslab.training.device import pin_allocator
 
@@ -100,7 +100,7 @@ every_loss = pytest.mark.parametrize("loss", LOSSES)
 def check_two_steps(trained: Trained, loss: str) -> None:
     """Finite losses and gradients, that are not zero, in two steps of gradient descent."""
     num_classes = trained.data.num_classes
-    edge_net = random_edge_net(num_classes) if LOSSES[loss].needs_edge_net else None
+    edge_net = random_edge_net(num_classes) if needs_edge_net(loss) else None
     objective = build_loss(BESIDE.get(loss, loss), num_classes=num_classes, edge_net=edge_net)
     optimizer = torch.optim.SGD(trained.model.parameters(), lr=1e-6)
     for _ in range(2):

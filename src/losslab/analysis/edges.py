@@ -15,8 +15,7 @@ from torch import Tensor
 from losslab.constants import IGNORE_INDEX
 from losslab.data import RunData
 from losslab.losses import EdgeNet, ce, semeda, sobel
-from losslab.losses.edge_net import CHANNELS, label_masks, probability_masks
-from losslab.losses.sobel import sobel_maps
+from losslab.losses.edges import CHANNELS, label_masks, probability_masks, sobel_maps
 from losslab.training.edges import edge_score, edge_targets
 from losslab.training.evaluate import classify
 

@@ -276,5 +276,5 @@ def _loss(name: str, num_classes: int, device: torch.device) -> tuple[LossOfBatc
             logits.float(), labels, ignore_index=IGNORE_INDEX
         ), ()
     net = EdgeNet(num_classes).requires_grad_(False).to(device) if needs_edge_net(name) else None
-    objective = build_loss(name, num_classes, edge_net=net).to(device)
+    objective = build_loss(name, num_classes, edge_net=net, validate=False).to(device)
     return objective, objective.label_maps

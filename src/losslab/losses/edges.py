@@ -18,13 +18,16 @@ from losslab.constants import IGNORE_INDEX
 from losslab.errors import DataError, SpecError, brief
 from losslab.files import write_atomically
 from losslab.losses.label_maps import label_map as make_label_map
-from losslab.losses.sums import PIECEWISE, annotated, check_batch, pixel_sums, sum_type
+from losslab.losses.sums import PIECEWISE, annotated, check_batch, eager, pixel_sums, sum_type
 
 CHANNELS = (16, 32, 2)
 """Channels of the EdgeNet's three embeddings."""
 
 VERSION = 1
 """Raised when the same weights come to mean something else: other versions are not read."""
+
+STRIP = 2**15
+"""Pixels in a piece of `semeda` at most: its embeddings are some 170 numbers a pixel."""
 
 Weight = Annotated[float | int, Ge(0)]
 
@@ -139,7 +142,7 @@ def label_masks(
     0.
     """
     classes = torch.arange(max(num_classes, 2), dtype=labels.dtype, device=labels.device)
-    masks = (labels[:, None] == classes[:, None, None]) & (labels != IGNORE_INDEX)[:, None]
+    masks = labels[:, None] == classes[:, None, None]
     return masks.to(dtype)
 
 
@@ -188,30 +191,40 @@ def semeda(
             masks = label_masks(y, net.num_classes, x.dtype).contiguous(memory_format=fast)
             targets = net.first_embeddings(masks, depth, frozen=True)
         embeddings = net.first_embeddings(p, depth, frozen=True)
-        total = 0 * x[:, 0]
+        norms = [0 * x[:, 0]]
         for weight, psi_p, psi_y in zip(weights, embeddings, targets, strict=False):
             if weight:  # eq. 5: the L1 norm over the channels
-                norm = (psi_p - psi_y).abs().sum(1)
-                total = total + norm * (weight if reduction == "l1" else weight / psi_y.shape[1])
-        return total
+                share = weight if reduction == "l1" else weight / psi_y.shape[1]
+                norms.append(share * (psi_p - psi_y).abs().sum(1))
+        return torch.stack(norms).sum(0)
 
-    # A strip's embeddings are some 170 numbers a pixel.
-    total = pixel_sums(values, logits, labels, halo=depth, pixels=2**15)
+    total = pixel_sums(values, logits, labels, halo=depth, pixels=STRIP)
     return total / annotated(labels)
 
 
-def sobel_x(masks: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """What [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]] answers to each class of masks, 0 outside."""
-    x = pad(masks, (1, 1, 1, 1))
-    smooth = x[:, :, :-2] + x[:, :, 2:] + 2 * x[:, :, 1:-1]
-    return smooth[..., 2:] - smooth[..., :-2]
+class _Sobel(torch.autograd.Function):
+    """The response to Sobel's kernel across a dimension, smoothed along `dim`; 0 outside.
+
+    Turned by 180 degrees the kernel changes its sign only, so the map's gradient is its negative.
+    """
+
+    @staticmethod
+    def forward(ctx, masks, dim):
+        ctx.dim = dim
+        x = pad(masks, (1, 1, 1, 1))
+        length, width = x.shape[dim] - 2, x.shape[5 - dim] - 2
+        smooth = x.narrow(dim, 0, length) + x.narrow(dim, 2, length)
+        smooth.add_(x.narrow(dim, 1, length), alpha=2)
+        return smooth.narrow(5 - dim, 2, width) - smooth.narrow(5 - dim, 0, width)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return -_Sobel.apply(gradient, ctx.dim), None  # pyright: ignore
 
 
-def sobel_y(masks: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """What the transposed kernel answers."""
-    x = pad(masks, (1, 1, 1, 1))
-    smooth = x[..., :-2] + x[..., 2:] + 2 * x[..., 1:-1]
-    return smooth[:, :, 2:] - smooth[:, :, :-2]
+def sobel_maps(masks: Float[Tensor, "n c h w"]) -> list[Float[Tensor, "n c h w"]]:
+    """What [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]] and its transpose answer to each class of masks."""
+    return [_Sobel.apply(masks, dim) for dim in (2, 3)]  # pyright: ignore
 
 
 def sobel(
@@ -243,7 +256,8 @@ def sobel(
         else:
             p = probability_masks(x, y)
         d = p - masks  # the maps are linear
-        return sobel_x(d).abs().sum(1) + sobel_y(d).abs().sum(1)
+        across, down = sobel_maps(d)
+        return across.abs().sum(1) + down.abs().sum(1)
 
     share = 1.0 if reduction == "l1" else 1.0 / (2 * classes)
     return float(weight) * share * pixel_sums(values, logits, labels, halo=1) / annotated(labels)
@@ -258,7 +272,7 @@ LEAST_DIVERGENCE = 1e-5
 """Nats; below that two neighbours' predictions are the same, as the authors' code starts with."""
 
 
-@torch.compiler.disable
+@eager
 def active_boundary(
     logits: Float[Tensor, "n c h w"],
     labels: Integer[Tensor, "n h w"],

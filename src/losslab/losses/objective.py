@@ -90,7 +90,7 @@ USER_LOSS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 """How a user's loss is named in an expression."""
 
 
-# Expressions ---------------------------------------------------------------------------------------
+# Expressions --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -344,7 +344,7 @@ def _parameters_of(loss: Loss) -> list[inspect.Parameter] | None:
         return None
 
 
-def _reason(rule: TypeAdapter[Any], value: Any) -> str | None:
+def _reason(rule: Any, value: Any) -> str | None:
     """Why the value breaks the rule, if it does."""
     try:
         rule.validate_python(value)
@@ -372,7 +372,7 @@ def _text(value: Any) -> str:
     return repr(value)
 
 
-# Users' losses -------------------------------------------------------------------------------------
+# Users' losses ------------------------------------------------------------------------------------
 
 
 def user_loss(path: str) -> Loss:
@@ -402,29 +402,29 @@ def user_loss(path: str) -> Loss:
     return _checked_loss(path, getattr(module, name))
 
 
-def _checked_loss(name: str, given: Any) -> Loss:
+def _checked_loss(name: str, loss: Any) -> Any:
     """A callable as a loss; raises `SpecError` for one that cannot be called as losses are."""
-    if not callable(given):
-        raise SpecError(f"loss: {name!r}: a function of logits and labels, got {given!r}")
-    if isinstance(given, type):
+    if not callable(loss):
+        raise SpecError(f"loss: {name!r}: a function of logits and labels, got {loss!r}")
+    if isinstance(loss, type):
         raise SpecError(f"loss: {name!r} is a class; make an instance in its module and name that")
-    if isinstance(given, nn.Module) and any(p.requires_grad for p in given.parameters()):
+    if isinstance(loss, nn.Module) and any(p.requires_grad for p in loss.parameters()):
         raise SpecError(
             f"loss: {name!r} has parameters that learn, and the optimizer has the network's only; "
             "freeze them with requires_grad_(False)"
         )
-    parameters = _parameters_of(given)
+    parameters = _parameters_of(loss)
     if parameters is None:
-        return given
+        return loss
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     takes_two = len(positional) >= 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters)
     keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     if not takes_two or any(p.default is p.empty for p in (*positional[2:], *keywords)):
         raise SpecError(
             f"loss: {name!r}: takes logits and labels and otherwise only keyword options with "
-            f"defaults, not {inspect.signature(given)}"
+            f"defaults, not {inspect.signature(loss)}"
         )
-    return given
+    return loss
 
 
 def source_digests(names: Iterable[str]) -> dict[str, str]:
@@ -443,7 +443,7 @@ def _source_digest(path: str) -> str:
     return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else "built-in"
 
 
-# Objectives ----------------------------------------------------------------------------------------
+# Objectives ---------------------------------------------------------------------------------------
 
 
 def build_loss(
@@ -537,9 +537,7 @@ class Objective(nn.Module):
                 function = partial(function, edge_net=self.edge_net)
             self._alone.append((str(term), term.weight, function, name))
         # What holds tensors of its own goes with the objective from device to device.
-        self._modules_of_users = nn.ModuleList(
-            loss for loss in used if isinstance(loss, nn.Module)
-        )
+        self._modules_of_users = nn.ModuleList(loss for loss in used if isinstance(loss, nn.Module))
         self.label_maps = tuple(dict.fromkeys(name for name in maps if name is not None))
         """Names of the maps of the labels that it reads, and makes where they are not given."""
 

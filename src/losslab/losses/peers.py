@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from losslab.constants import IGNORE_INDEX
-from losslab.losses.user import LossFunction
+from losslab.losses.objective import Loss as LossFunction
 
 LIBRARIES = {
     "smp": "segmentation_models_pytorch",

@@ -143,7 +143,7 @@ def lovasz(
 
     The value is that of `segmentation_models_pytorch.losses.LovaszLoss`, "binary" or "multiclass",
     `per_image=(per == "image")`, which takes float32 only, and counts an image with nothing
-    annotated as a loss of 0. Errors that are equal share no gradient: the order of the sort decides.
+    annotated as a loss of 0. Of equal errors the order of the sort decides.
     """
     labels = check_batch(logits, labels)
     slopes = logits.new_zeros(logits.shape, dtype=sum_type(logits))

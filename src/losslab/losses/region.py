@@ -138,9 +138,7 @@ def _where(inside: Tensor, p: Tensor) -> Tensor:
     return inside.to(p.dtype).add_((p - p).detach())
 
 
-def _heaviside_needs(
-    *, epsilon: float = 0.05, heaviside: Heaviside = "tanh", **_: Any
-) -> Needs:
+def _heaviside_needs(*, epsilon: float = 0.05, heaviside: Heaviside = "tanh", **_: Any) -> Needs:
     return Needs((heaviside_step(heaviside, float(epsilon)),))
 
 

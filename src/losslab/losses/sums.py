@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, cast
 
 import torch
 from annotated_types import Ge, Le
@@ -35,7 +35,7 @@ PIECE = 320_000
 """Logits in one piece for each thread: its probabilities (1.3 MB in float32) stay in the cache."""
 
 PIECES = 11
-"""Pieces of a large batch on several threads at least, so that one takes little memory beside it."""
+"""Pieces of a large batch on several threads at least, so that one takes little memory."""
 
 PIXELS = 2**17
 """Pixels in one piece at most: there are several numbers for each of them, beside its logits."""
@@ -47,7 +47,15 @@ Function = Callable[[Tensor], Tensor]
 """A function of each element by itself, in torch code."""
 
 
-# Labels and pieces ---------------------------------------------------------------------------------
+# Labels and pieces --------------------------------------------------------------------------------
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def eager(function: F) -> F:
+    """The function, which torch.compile calls as it is."""
+    return cast(F, torch.compiler.disable(function))
+
 
 _CHECKED: ContextVar[bool] = ContextVar("labels are known to be legal", default=False)
 
@@ -160,7 +168,7 @@ def _cleared(values: Tensor, bits: Tensor | None) -> Tensor:
     return values
 
 
-# Sums over regions ---------------------------------------------------------------------------------
+# Sums over regions --------------------------------------------------------------------------------
 
 
 def nll(value: Tensor) -> Tensor:
@@ -218,11 +226,12 @@ class Sums:
     """Sums of functions of -log p(true)."""
 
     def __init__(self, totals: Tensor, singles: Tensor, needs: Needs, width: int) -> None:
-        self._parts = totals, singles, needs, width
+        self._totals, self._singles = totals, singles
+        self._rest = needs, width
         rows = totals.unbind(1)
         self.y, self.wy = rows[1 - width].detach(), rows[-1].detach()
         ends = range(width, width * (len(needs.functions) + 1) + 1, width)
-        masses = [Mass(*rows[end - width : end - width + 2], rows[end - 1]) for end in ends]
+        masses = [Mass(rows[i - width], rows[i - width + 1], rows[i - 1]) for i in ends]
         self.p, self.py, self.wpy = masses[0]
         self.of = dict(zip(needs.functions, masses[1:], strict=True))
         n, *pixel = singles.unbind(1)
@@ -231,15 +240,15 @@ class Sums:
 
     def pooled(self, *, batch: bool = False, classes: bool = False) -> "Sums":
         """The same sums over all images together (n = 1), or over all classes (c = 1)."""
-        totals, singles, *rest = self._parts
+        totals, singles = self._totals, self._singles
         if batch:
             totals, singles = totals.sum(0, keepdim=True), singles.sum(0, keepdim=True)
         if classes:
             totals = totals.sum(2, keepdim=True)
-        return Sums(totals, singles, *rest) if batch or classes else self
+        return Sums(totals, singles, *self._rest) if batch or classes else self
 
 
-@torch.compiler.disable
+@eager
 def region_sums(
     logits: Float[Tensor, "n c h w"],
     labels: Integer[Tensor, "n h w"],
@@ -266,8 +275,8 @@ class _Piece(NamedTuple):
     """Class numbers (k, m), 0 at void pixels; binary: the foreground as 1. among 0."""
     keep: Tensor | None
     """`_bits` (k, m)."""
-    weight: Tensor | None
-    """(k, m)."""
+    weight: Any
+    """(k, m), or None."""
     own: Tensor | None
     """One-hot labels (k, c, m), on devices that add by classes only with these."""
 
@@ -316,10 +325,10 @@ class _RegionSums(torch.autograd.Function):
                 count = p.shape[2] if piece.keep is None else -piece.keep.sum(1, dtype=kind)
             if piece.weight is not None:
                 sums.append(_by_class(_cleared(ones * piece.weight, piece.keep), piece, c))
-            totals[images] += torch.stack(sums, 1)
-            singles[images, 0] += count
+            totals[images].add_(torch.stack(sums, 1))
+            singles[images, 0].add_(count)
             for index, g in enumerate(needs.pixel_functions, 1):
-                singles[images, index] += g(-log_p).sum(1)
+                singles[images, index].add_(g(-log_p).sum(1))
             if ctx.kept is not None:
                 _put(p, ctx.kept[images, :, rows])
             if ctx.kept_log_p is not None:
@@ -340,14 +349,15 @@ class _RegionSums(torch.autograd.Function):
             gradient = torch.empty_like(logits) if kept is None else kept
             for images, rows, _ in _pieces(logits):
                 piece = _read(logits, labels, weights, images, rows)
-                target, log_p = gradient[images, :, rows], None
+                log_p: Any = None
+                target = gradient[images, :, rows]
                 p = target.flatten(2)
                 if kept is None:
                     x = logits[images, :, rows].flatten(2)
                     p, log_p = _probabilities(x, piece, needs)
                 elif ctx.kept_log_p is not None:
                     log_p = ctx.kept_log_p[images, rows].flatten(1)
-                by_log_p = None
+                by_log_p: Any = None
                 for index, g in enumerate(needs.pixel_functions, 1):
                     slope = -d_singles[images, index, None]
                     if g is not nll:
@@ -525,7 +535,7 @@ def _whole_region_sums(
     )
 
 
-# Losses that are formulas on these sums --------------------------------------------------------------
+# Losses that are formulas on these sums -----------------------------------------------------------
 
 Per = Literal["batch", "image"]
 Average = Literal["macro", "micro", "sum"]
@@ -628,10 +638,10 @@ def on_sums(
     return decorate
 
 
-# Sums over pixels ----------------------------------------------------------------------------------
+# Sums over pixels ---------------------------------------------------------------------------------
 
 
-@torch.compiler.disable
+@eager
 def pixel_sums(
     f: Callable[..., Tensor],
     logits: Float[Tensor, "n c h w"],
@@ -701,18 +711,15 @@ def _add_up(
         keep = _bits(y.to(torch.int64), kind)
         x = x.detach()
         x = x.to(kind) if keep is None else _cleared(x.to(kind, copy=True), keep)
+        counted = x.new_zeros(y.shape)
+        counted[:, inside] = 1
+        counted = _cleared(counted, keep)
         with torch.set_grad_enabled(wanted):
             values = f(x.requires_grad_(wanted), y, *m)
-            if keep is not None:
-                values = values.masked_fill(y == IGNORE_INDEX, 0)
-            values = values[:, inside].sum()
-        total += values.detach()
+        total += (values.detach() * counted).sum()
         if gradient is None:
             continue
-        (part,) = torch.autograd.grad(values, x)
-        part = _cleared(part, keep)
-        if halo:
-            gradient[images, :, rows] += part
-        else:
-            gradient[images, :, rows] = part
+        (part,) = torch.autograd.grad(values, x, counted)
+        target = gradient[images, :, rows]
+        target.add_(part) if halo else target.copy_(part)
     return total.to(kind), gradient

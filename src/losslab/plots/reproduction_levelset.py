@@ -8,7 +8,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from losslab.losses.levelset import Heaviside, heaviside_curve
+from losslab.losses.region import Heaviside, heaviside_step
 from losslab.plots.style import PAGE, LossStyle, figure_style, new_figure
 
 HEAVISIDES: dict[Heaviside, tuple[str, str, str]] = {
@@ -27,7 +27,7 @@ def plot_heavisides(epsilons: Mapping[Heaviside, float], axes: Axes) -> Axes:
     for name, epsilon in epsilons.items():
         title, colour, line = HEAVISIDES[name]
         label = title if name == "step" else f"{title}, ε = {epsilon:g}"
-        values = heaviside_curve(epsilon, name).value(p)
+        values = heaviside_step(name, float(epsilon))(p)
         axes.plot(p, values, color=colour, linestyle=line, label=label)
     axes.set_xlabel("probability p")
     axes.set_ylabel("H(p − 1/2)")

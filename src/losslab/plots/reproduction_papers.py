@@ -16,7 +16,7 @@ from losslab.analysis.reproduction.finished import Finished, Run
 from losslab.analysis.reproduction.layout import short_loss
 from losslab.analysis.reproduction.t_tests import setting_pairs
 from losslab.losses import PRESETS, canonical
-from losslab.losses.levelset import Heaviside
+from losslab.losses.region import Heaviside
 from losslab.plots.definitions import trimap_figure
 from losslab.plots.figures import costs_figure, curves_figure
 from losslab.plots.reproduction import (

@@ -27,7 +27,7 @@ from losslab.data.preparation import cache_folder
 from losslab.edges import semantic_edges
 from losslab.errors import DataError
 from losslab.files import write_json
-from losslab.losses.edge_net import VERSION, EdgeNet, label_masks
+from losslab.losses.edges import VERSION, EdgeNet, label_masks
 from losslab.training.randomness import generator
 
 RECIPE = 2

@@ -1,7 +1,7 @@
 """An EdgeNet for a number of classes, to look at losses that need one without a data set."""
 
 from losslab.data import prepare
-from losslab.losses.edge_net import EdgeNet
+from losslab.losses.edges import EdgeNet
 from losslab.spec import RunSpec
 from losslab.training.edges import edge_net_for
 

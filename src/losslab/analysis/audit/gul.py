@@ -18,7 +18,7 @@ from losslab.analysis.audit.findings import (
 from losslab.analysis.audit.gul_text import text_findings
 from losslab.analysis.audit.names import OURS, data_set_name, loss_name
 from losslab.analysis.scores import METRICS
-from losslab.losses.presets import PRESETS
+from losslab.losses import PRESETS
 
 SIX = ("4.1", "4.2", "4.3", "4.4", "4.5", "4.6")
 SEVEN = (*SIX, "4.12")

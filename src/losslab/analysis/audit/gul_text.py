@@ -8,7 +8,7 @@ import pandas as pd
 from losslab.analysis.audit.findings import Row, count_finding, finding, of, signed, untold, wide
 from losslab.analysis.audit.names import OURS, loss_name
 from losslab.analysis.scores import METRICS
-from losslab.losses.presets import PRESETS
+from losslab.losses import PRESETS
 
 _PAPER = "gul2023"
 _SIX, _SEVEN = "4.1-4.6", "4.1-4.6, 4.12"

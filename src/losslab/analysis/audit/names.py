@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from losslab.analysis.published import PAPERS
-from losslab.losses.presets import PRESETS
+from losslab.losses import PRESETS
 
 OURS = "distance"
 """The loss that Gul 2023 proposes."""

@@ -4,8 +4,7 @@ import re
 from functools import cache
 
 from losslab.errors import SpecError
-from losslab.losses import canonical
-from losslab.losses.presets import PRESETS
+from losslab.losses import PRESETS, canonical
 
 _FORMS = {"printed": "as the equation is printed", "as_run": "as the named library runs it"}
 

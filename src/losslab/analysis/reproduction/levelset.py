@@ -6,7 +6,7 @@ import pandas as pd
 
 from losslab.analysis.reproduction.finished import Finished, Run
 from losslab.losses import Term, parse
-from losslab.losses.levelset import Heaviside
+from losslab.losses.region import Heaviside
 from losslab.metrics.scores import MEAN
 
 CE, LEVELSET = "cross-entropy", "level set"

@@ -11,8 +11,8 @@ from losslab.constants import IGNORE_INDEX
 from losslab.losses.contracts.pictures import plausible_logits, standard_labels
 from losslab.losses.contracts.probe import Reading, measure, readings, value_of
 from losslab.losses.contracts.subject import Subject
+from losslab.losses.objective import Loss as LossFunction
 from losslab.losses.situations import confident_logits
-from losslab.losses.user import LossFunction
 
 CERTAIN = 1 - 1e-9
 SAME = 1e-4

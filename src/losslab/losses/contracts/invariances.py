@@ -10,7 +10,7 @@ from torch import Tensor
 from losslab.losses.contracts.dependence import same
 from losslab.losses.contracts.pictures import plausible_logits, standard_labels
 from losslab.losses.contracts.probe import Reading, readings, value_of
-from losslab.losses.user import LossFunction
+from losslab.losses.objective import Loss as LossFunction
 
 Pair = tuple[Tensor, Tensor]
 

@@ -10,8 +10,8 @@ from losslab.constants import IGNORE_INDEX
 from losslab.losses.contracts.dependence import enlarged
 from losslab.losses.contracts.pictures import SIZE, SURE, plausible_logits, standard_labels
 from losslab.losses.contracts.probe import Reading, measure, measure_exactly, readings
+from losslab.losses.objective import Loss as LossFunction
 from losslab.losses.situations import confident_logits
-from losslab.losses.user import LossFunction
 
 TOLERANCE = 1e-2
 """Relative error from which a value in half precision counts as wrong."""

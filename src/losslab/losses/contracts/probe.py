@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from losslab.errors import brief
-from losslab.losses.user import LossFunction
+from losslab.losses.objective import Loss as LossFunction
 
 
 @dataclass(frozen=True)

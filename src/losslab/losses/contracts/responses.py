@@ -18,8 +18,8 @@ from losslab.losses.contracts.pictures import (
     standard_labels,
 )
 from losslab.losses.contracts.probe import Measured, Reading, measure_exactly, readings
+from losslab.losses.objective import Loss as LossFunction
 from losslab.losses.situations import confident_logits
-from losslab.losses.user import LossFunction
 
 NEGLIGIBLE, NOISE = 1e-6, 1e-4
 """Share of a loss's peak gradient under which a step is said to change nothing: in float64, and

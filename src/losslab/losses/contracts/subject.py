@@ -7,10 +7,11 @@ from typing import Any
 
 from losslab.constants import IGNORE_INDEX
 from losslab.errors import SpecError
-from losslab.losses.edge_net import EdgeNet, random_edge_net
+from losslab.losses.edges import EdgeNet, random_edge_net
+from losslab.losses.objective import Loss as LossFunction
 from losslab.losses.objective import Objective, build_loss, needs_edge_net
+from losslab.losses.objective import _checked_loss as checked_loss
 from losslab.losses.peers import Peer
-from losslab.losses.user import LossFunction, checked_loss
 
 UNTRAINED = "EdgeNet with random weights"
 """Follows the name of a loss that was given no EdgeNet."""

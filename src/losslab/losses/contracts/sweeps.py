@@ -11,8 +11,8 @@ from jaxtyping import Float
 from losslab.errors import brief
 from losslab.losses.contracts.probe import measure, value_of
 from losslab.losses.contracts.subject import numbered, subject
+from losslab.losses.objective import Loss as LossFunction
 from losslab.losses.situations import Situation
-from losslab.losses.user import LossFunction
 
 
 def loss_functions(losses: Iterable[Any], *, edge_net: Any = None) -> dict[str, LossFunction]:
