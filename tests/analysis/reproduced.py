@@ -99,7 +99,7 @@ SIX = {
     "iou": "iou(absent='zero')",
     "dice": "dice(absent='zero')",
     "combo": "combo(absent='zero')",
-    "dice_focal": "dice(absent='zero') + focal(one_vs_all=True)",
+    "dice_focal": "dice(absent='zero') + focal(one_vs_all=True, classes='sum')",
     "distance": "distance",
 }
 

@@ -150,7 +150,7 @@ def test_tensors_that_do_not_fit_are_errors_that_name_the_shapes():
     objective = build_loss("dice", 3)
     with pytest.raises(DataError, match=r"logits: shape \(n, 3, h, w\)"):
         objective(logits[:, :2], labels)
-    with pytest.raises(DataError, match="labels: shape"):
+    with pytest.raises(DataError, match=r"labels \(n, h, w\)"):
         objective(logits, labels[:, 1:])
     with pytest.raises(DataError, match="integer"):
         objective(logits, labels.double())

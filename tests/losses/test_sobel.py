@@ -1,6 +1,5 @@
 """The Sobel baseline of SEMEDA."""
 
-
 import pytest
 import torch
 from torch.nn.functional import conv2d

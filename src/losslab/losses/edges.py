@@ -356,7 +356,7 @@ def _divergence(log_q: Tensor, log_p: Tensor) -> Tensor:
     return ((log_q - log_p) * log_q.exp()).sum(-1)
 
 
-def _predicted_boundary(log_p: Tensor, void: Tensor, share: float) -> Tensor:
+def _predicted_boundary(log_p: Tensor, void: Tensor, share: float | int) -> Tensor:
     """Where the prediction (n, h, w, c) changes most (n, h, w), widened by a pixel."""
     change = log_p.new_zeros(void.shape)
     down = _divergence(log_p[:, :-1], log_p[:, 1:]).masked_fill_(void[:, :-1] | void[:, 1:], 0)
@@ -370,13 +370,13 @@ def _predicted_boundary(log_p: Tensor, void: Tensor, share: float) -> Tensor:
     return (widened > 0) & ~void
 
 
-def _most(void: Tensor, share: float) -> int:
+def _most(void: Tensor, share: float | int) -> int:
     """How many pixels a picture's predicted boundary has before it is widened."""
     return max(1, int(share * void[0].numel()))
 
 
 def _neighbourhoods(
-    boundary: Tensor, void: Tensor, share: float
+    boundary: Tensor, void: Tensor, share: float | int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Positions of the boundary's pixels (k,) and whether there is one; of their 8 neighbours
     (8, k), their own where there is none, and whether there is one, annotated.
@@ -399,7 +399,7 @@ def _neighbourhoods(
     return pixels, found >= 0, torch.stack(neighbours), torch.stack(open_)
 
 
-def _smoothed(target: Tensor, open_: Tensor, smoothing: float, kind: torch.dtype) -> Tensor:
+def _smoothed(target: Tensor, open_: Tensor, smoothing: float | int, kind: torch.dtype) -> Tensor:
     """The goal of each direction (8, k): the target's share, and an equal one for each other."""
     others = open_.sum(0) - 1
     spread = torch.where(others > 0, smoothing / others.clamp(min=1), 0.0).to(kind)

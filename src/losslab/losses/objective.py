@@ -336,7 +336,7 @@ def option_parameters(loss: Loss) -> dict[str, inspect.Parameter]:
     }
 
 
-def _parameters_of(loss: Loss) -> list[inspect.Parameter] | None:
+def _parameters_of(loss: Any) -> list[inspect.Parameter] | None:
     """The parameters of a function, of a module's `forward`; None for one written in C."""
     try:
         return list(inspect.signature(getattr(loss, "forward", loss)).parameters.values())

@@ -40,7 +40,7 @@ def ce(sums: Sums) -> Float[Tensor, ""]:
 
 
 @cache
-def power(gamma: float) -> Function:
+def power(gamma: float | int) -> Function:
     """(1 - p)^gamma times -log p, as a function of -log p."""
     if gamma == 0:
         return nll
@@ -73,21 +73,19 @@ def focal(
         return mean_of(region_sums(logits, labels, _focal_needs(gamma=gamma)), power(float(gamma)))
 
     def values(x: Tensor, y: Tensor) -> Tensor:
-        # Each class by itself: as if it were not the pixel's own, then what its own class changes.
+        # The logit of each class's wrong outcome: x, and -x for the pixel's own class.
         if x.shape[1] == 1:
-            return wrong(torch.where(y[:, None] == 1, -x, x))[:, 0]
-        own = x.gather(1, y.long().masked_fill(y == IGNORE_INDEX, 0)[:, None])[:, 0]
-        return wrong(x).sum(1) + wrong(-own) - wrong(own)
-
-    def wrong(x: Tensor) -> Tensor:
-        """-(1 - q)^gamma log q, where q = 1 - sigmoid(x) is the probability of "not this"."""
-        return x.sigmoid().pow(gamma) * softplus(x)
+            wrong = torch.where(y[:, None] == 1, -x, x)
+        else:
+            own = y.long().masked_fill(y == IGNORE_INDEX, 0)[:, None]
+            wrong = x.scatter(1, own, -x.gather(1, own))
+        return (wrong.sigmoid().pow(gamma) * softplus(wrong, threshold=40)).sum(1)
 
     share = 1 if classes == "sum" else logits.shape[1]
     return pixel_sums(values, logits, labels) / (annotated(labels) * share)
 
 
-def _focal_needs(*, gamma: float = 2.0, one_vs_all: bool = False, **_: Any) -> Needs | None:
+def _focal_needs(*, gamma: Gamma = 2.0, one_vs_all: bool = False, **_: Any) -> Needs | None:
     """None: the one-vs-all form is no function of p(true)."""
     return None if one_vs_all else Needs(pixel_functions=(power(float(gamma)),))
 

@@ -14,6 +14,7 @@ from losslab.losses.sums import (
     Function,
     Needs,
     Reduction,
+    Smooth,
     Sums,
     mean_of,
     nll,
@@ -70,7 +71,7 @@ def tversky(
     beyond the papers compared here. The other options are those of `iou`.
     """
 
-    def formula(s: Sums, smooth: float) -> Tensor:
+    def formula(s: Sums, smooth: Smooth) -> Tensor:
         wrong, missed = s.p - s.py, s.y - s.py
         return 1 - ratio(s.py + smooth, s.py + alpha * wrong + beta * missed + smooth)
 
@@ -114,7 +115,7 @@ def dice_focal(sums: Sums, *, gamma: Gamma = 2.0, **pooling: Any) -> Float[Tenso
 
 
 @cache
-def heaviside_step(heaviside: Heaviside = "tanh", epsilon: float = 0.05) -> Function:
+def heaviside_step(heaviside: Heaviside = "tanh", epsilon: Epsilon = 0.05) -> Function:
     """H of a probability p, with φ = p - 1/2: Kim et al. 2019, eq. 6 ("tanh"), and Chan & Vese's
     ("arctan" and "step").
     """
@@ -138,7 +139,7 @@ def _where(inside: Tensor, p: Tensor) -> Tensor:
     return inside.to(p.dtype).add_((p - p).detach())
 
 
-def _heaviside_needs(*, epsilon: float = 0.05, heaviside: Heaviside = "tanh", **_: Any) -> Needs:
+def _heaviside_needs(*, epsilon: Epsilon = 0.05, heaviside: Heaviside = "tanh", **_: Any) -> Needs:
     return Needs((heaviside_step(heaviside, float(epsilon)),))
 
 
@@ -179,12 +180,12 @@ def levelset(
 
 
 @cache
-def _above(threshold: float) -> Function:
+def _above(threshold: float | int) -> Function:
     return lambda p: _where(p > threshold, p)
 
 
 @cache
-def _masked(threshold: float) -> Function:
+def _masked(threshold: float | int) -> Function:
     return lambda p: torch.where(p <= threshold, 0, p)
 
 
@@ -226,7 +227,7 @@ def distance(
     functions = _confident_needs(confident=confident, confident_in=confident_in).functions
     printed = pooling.get("average") == "sum"
 
-    def formula(s: Sums, smooth: float) -> Tensor:
+    def formula(s: Sums, smooth: Smooth) -> Tensor:
         outside = s.of[functions[0]] if functions else s
         inside = s if confident_in == "outside" else outside
         share = ratio(inside.wpy + smooth, s.wy + outside.p - outside.py + smooth)
