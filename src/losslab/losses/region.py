@@ -168,9 +168,9 @@ def levelset(
     h = sums.of[heaviside_step(heaviside, float(epsilon))]
     # Σ H G, Σ H (1 - G), Σ (1 - H) G and Σ (1 - H)(1 - G).
     hg, h_, g, rest = h.py, h.p - h.py, sums.y - h.py, sums.n - sums.y - h.p + h.py
-    # The energy is least at these means, so its gradient is the same with them held fixed: eq. 7.
-    # Where nothing is inside, or nothing outside, that part of the energy is 0.
-    c1, c2 = (ratio(*part, empty=0.0).detach() for part in ((hg, h.p), (g, sums.n - h.p)))
+    # Where nothing is inside, or nothing outside, that part of the energy is 0. The energy is least
+    # at these means, so its gradient is that with them held fixed: eq. 7.
+    c1, c2 = ratio(hg, h.p, empty=0.0), ratio(g, sums.n - h.p, empty=0.0)
     energy = hg * (1 - c1) ** 2 + h_ * c1**2 + g * (1 - c2) ** 2 + rest * c2**2
     # Absent classes have no energy. The binary background has that of the foreground.
     of_image = energy.sum(1, keepdim=True) * (2 if energy.shape[1] == 1 else 1)
