@@ -342,8 +342,9 @@ class _RegionSums(torch.autograd.Function):
         with torch.autocast(logits.device.type, enabled=False):
             if torch.is_grad_enabled():  # a gradient that will have a gradient
                 sums = _whole_region_sums(logits, labels, weights, needs)
-                used = [pair for pair in zip(sums, (d_totals, d_singles)) if pair[0].requires_grad]
-                outputs, slopes = zip(*used)
+                slopes = d_totals, d_singles
+                used = [pair for pair in zip(sums, slopes, strict=True) if pair[0].requires_grad]
+                outputs, slopes = zip(*used, strict=True)
                 gradient = torch.autograd.grad(outputs, logits, slopes, create_graph=True)
                 return *gradient, None, None, None
             kept, ctx.kept = ctx.kept, None
