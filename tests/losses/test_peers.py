@@ -8,14 +8,14 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from losslab.losses.contracts import LossCard, loss_card
+from losslab.losses.contracts.tables import facts
 from scipy import ndimage
 from torch import Tensor
 
+from losslab.bench.peers import PEERS, Peer, missing_libraries, peers
 from losslab.losses import LOSSES, build_loss
 from losslab.losses import peers as module
-from losslab.losses.contracts import LossCard, loss_card
-from losslab.losses.contracts.tables import facts
-from losslab.losses.peers import PEERS, Peer, missing_libraries, peers
 from tests.losses.cases import random_case
 
 
@@ -163,7 +163,7 @@ def test_peers_of_a_library_that_is_missing_are_left_out_with_a_sentence(
 
 def test_importing_the_losses_imports_no_other_library() -> None:
     code = (
-        "import sys, losslab.losses, losslab.losses.peers, losslab.losses.contracts\n"
+        "import sys, losslab.losses, losslab.bench.peers, losslab.losses.contracts\n"
         "print([n for n in ('monai', 'kornia', 'segmentation_models_pytorch') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
