@@ -22,6 +22,7 @@ from tests.losses.cases import (
     NOT_FREE,
     NUMBERED,
     STOPPED,
+    in_turn,
     objective_of,
     random_case,
     sure_logits,
@@ -66,7 +67,7 @@ def test_value_and_gradient_are_those_of_the_definition_however_the_input_lies(e
         naive = reference_loss(expression, logits, labels)
         assert float(found[0]) == pytest.approx(naive, rel=tolerance)
 
-        with pieces_of(1, 1):
+        with pieces_of(6 * num_classes, 1):
             same(value_and_gradient(expression, logits, labels), found)
         with pieces_of(6 * num_classes * 5, 2):
             same(value_and_gradient(expression, logits, labels), found)
@@ -89,8 +90,9 @@ def test_value_and_gradient_are_those_of_the_definition_however_the_input_lies(e
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_derivatives_are_those_of_finite_differences_and_void_pixels_have_none(expression: str):
     for num_classes in CLASSES:
-        logits, labels = random_case(num_classes, size=(3, 4))
-        labels[1] = 255
+        logits, labels = random_case(num_classes, size=(3, 2))
+        logits, labels = logits[1:].contiguous(), labels[1:].contiguous()
+        labels[1, 1:] = 255
         objective = objective_of(expression, num_classes)
 
         def loss(x: Tensor, objective=objective, labels=labels) -> Tensor:
@@ -104,7 +106,7 @@ def test_derivatives_are_those_of_finite_differences_and_void_pixels_have_none(e
         void = (labels == 255)[:, None].expand_as(logits)
         found = value_and_gradient(expression, logits, labels)
         assert (found[1][void] == 0).all()
-        assert found[1].any() or "step" in expression
+        assert found[1].any() or "step" in expression or expression in STOPPED
         for beneath in (77.0, torch.nan, torch.inf):
             same(value_and_gradient(expression, logits.masked_fill(void, beneath), labels), found)
         before = logits.clone(), labels.clone()
@@ -150,7 +152,7 @@ def test_half_types_extremes_class_numbers_and_a_perfect_prediction(expression: 
         assert float(renumbered) == pytest.approx(float(expected), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@in_turn("name", NAMES)
 def test_labels_that_are_no_class_are_refused_unless_validation_is_off(name: str):
     for num_classes, wrong in ((1, -100), (1, 2), (3, -100), (3, 3), (3, 254)):
         logits, labels = random_case(num_classes)

@@ -5,7 +5,7 @@ import torch
 
 from losslab.errors import SpecError
 from losslab.losses import LOSSES, PRESETS, build_loss, canonical
-from tests.losses.cases import objective_of, random_case
+from tests.losses.cases import in_turn, objective_of, random_case
 
 
 def one_hot(labels, num_classes):
@@ -21,7 +21,7 @@ def case():
     return logits, labels, p, one_hot(labels, 5)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@in_turn("name", PRESETS)
 def test_a_preset_is_the_objective_it_stands_for(name):
     logits, labels = random_case(3)
     assert canonical(name) == canonical(PRESETS[name])

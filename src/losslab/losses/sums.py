@@ -341,7 +341,8 @@ class _RegionSums(torch.autograd.Function):
         needs, masses = ctx.needs, 1 + len(ctx.needs.functions)
         if d_totals is None:
             height = ctx.width * (1 + masses) - 1
-            d_totals = d_singles.new_zeros((len(logits), height, logits.shape[1]))
+            shape = (len(logits), height, logits.shape[1])
+            d_totals = logits.new_zeros(shape, dtype=sum_type(logits))
         with torch.autocast(logits.device.type, enabled=False):
             if torch.is_grad_enabled():  # a gradient that will have a gradient
                 sums = _whole_region_sums(logits, labels, weights, needs)
