@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from losslab.data import open_dataset
-from losslab.data.problems import FileProblem
+from losslab.data.dataset import FileProblem
 
 HTML = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head></html>\n" * 20
 

@@ -10,8 +10,8 @@ from PIL import Image
 from losslab.data import SplitOptions, open_dataset, prepare
 from losslab.data.celebamask import PARTS, PORTIONS, read_mapping
 from losslab.data.check import check_dataset
+from losslab.data.dataset import refuse
 from losslab.data.portions import in_portions
-from losslab.data.problems import refuse
 from tests.data.conftest import save
 
 MASKS = "CelebAMask-HQ-mask-anno"

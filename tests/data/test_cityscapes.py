@@ -11,8 +11,8 @@ from PIL import Image
 from losslab.data import SplitOptions, open_dataset, prepare
 from losslab.data.check import check_dataset
 from losslab.data.cityscapes import CLASSES, COUNTS, TABLE
+from losslab.data.dataset import FileProblem
 from losslab.data.fixtures import write_fixture
-from losslab.data.problems import FileProblem
 from tests.data import spoil
 
 AACHEN = "aachen_000000_000000"

@@ -12,10 +12,9 @@ from scipy.io import loadmat, savemat
 from losslab.data import SplitOptions, open_dataset, prepare
 from losslab.data.check import check_dataset
 from losslab.data.context import CLASSES, COPIES, COUNTS, RENAMED
+from losslab.data.dataset import FileProblem, default_colours
 from losslab.data.fixtures import write_fixture
 from losslab.data.fixtures.context_labels import LABELS
-from losslab.data.pairs import default_colours
-from losslab.data.problems import FileProblem
 from tests.data import spoil
 
 HOME, VOC = "pascal_context", "VOCdevkit/VOC2010"

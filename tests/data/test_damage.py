@@ -15,8 +15,8 @@ from PIL import Image
 
 from losslab.data import open_dataset
 from losslab.data.check import check_dataset
+from losslab.data.dataset import FileProblem
 from losslab.data.fixtures import write_fixture
-from losslab.data.problems import FileProblem
 from tests.data import spoil
 
 LFW = {

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from losslab.data import SplitOptions, prepare
+from losslab.data.dataset import resize
 from losslab.data.fitting import FITS, fitted, unfitted, whole_extents
 from losslab.data.fixtures import write_fixture
 from losslab.data.fixtures.drawn import save
-from losslab.data.pictures import resize
 from losslab.data.transforms import draw_geometry
 from losslab.errors import DataError
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from losslab.data import open_dataset
+from losslab.data.dataset import FileProblem
 from losslab.data.fixtures.context_labels import LABELS
-from losslab.data.problems import FileProblem
 
 
 def touch(folder: Path, names: Iterable[str], suffix: str) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from losslab.data.dataset import FileProblem
 from losslab.data.get import archives
 from losslab.data.get.archives import Damaged, unpack
-from losslab.data.problems import FileProblem
 
 FILES = {"top/set/a.txt": b"a", "top/set/deep/b.bin": bytes(range(256)) * 50, "top/other.txt": b"o"}
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from losslab.data.dataset import FileProblem
 from losslab.data.get import transfer
 from losslab.data.get.getting import fetch
 from losslab.data.get.sources import Archive
-from losslab.data.problems import FileProblem
 from tests.data.loopback import serving
 
 BODY = b"\x1f\x8b" + hashlib.sha256(b"seed").digest() * 40_000

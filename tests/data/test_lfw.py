@@ -6,9 +6,9 @@ from PIL import Image
 
 from losslab.data import open_dataset
 from losslab.data.check import check_dataset, survey
+from losslab.data.dataset import FileProblem
 from losslab.data.lfw import PORTIONS
 from losslab.data.portions import in_portions
-from losslab.data.problems import FileProblem
 from losslab.errors import DataError
 
 LABELS = "parts_lfw_funneled_gt_images"

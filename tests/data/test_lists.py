@@ -2,8 +2,7 @@
 
 import pytest
 
-from losslab.data.lists import read_ids
-from losslab.data.problems import FileProblem, refuse
+from losslab.data.dataset import FileProblem, read_ids, refuse
 
 FORM = {"pattern": r"[\w/.-]+", "form": "an id"}
 

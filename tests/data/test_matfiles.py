@@ -11,8 +11,8 @@ import pytest
 from scipy import sparse
 from scipy.io import savemat
 
+from losslab.data.dataset import FileProblem
 from losslab.data.matfiles import check_tags, read_mat
-from losslab.data.problems import FileProblem
 
 LABEL = np.arange(24, dtype=np.uint16).reshape(4, 6) * 19
 

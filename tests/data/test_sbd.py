@@ -11,8 +11,8 @@ from scipy.io import loadmat, savemat
 
 from losslab.data import SplitOptions, open_dataset, prepare
 from losslab.data.check import check_dataset
+from losslab.data.dataset import FileProblem
 from losslab.data.fixtures import write_fixture
-from losslab.data.problems import FileProblem
 from losslab.data.sbd import COUNTS, TRAINAUG, VocAug
 from losslab.data.voc import CLASSES
 from tests.data import spoil

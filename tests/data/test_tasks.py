@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from losslab.data import check_task, open_dataset
-from losslab.data.base import task_lookup
+from losslab.data.dataset import task_lookup
 from losslab.errors import DataError
 
 CLASSES = ("background", "skin", "hair", "not so plain")

@@ -10,9 +10,9 @@ from PIL import Image
 
 from losslab.data import SplitOptions, open_dataset, prepare
 from losslab.data.check import check_dataset
+from losslab.data.dataset import FileProblem
 from losslab.data.fixtures import write_fixture
 from losslab.data.fixtures.voc import save_palette
-from losslab.data.problems import FileProblem
 from losslab.data.registry import DATASETS
 from losslab.data.voc import CLASSES, rahman2016
 from losslab.errors import DataError

@@ -9,9 +9,8 @@ from typing import Any, get_args, get_type_hints
 import pandas as pd
 
 from losslab.data import DATASETS, SegmentationDataset, SplitOptions, open_dataset
-from losslab.data.base import SPLITS
+from losslab.data.dataset import SPLITS, Pair, PairedFiles
 from losslab.data.digests import file_digest
-from losslab.data.pairs import Pair, PairedFiles
 from losslab.data.splits import divide
 from losslab.errors import DataError
 from losslab.markdown import escaped

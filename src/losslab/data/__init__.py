@@ -1,6 +1,6 @@
 """Data sets, their binary views, their division and the cache that training reads."""
 
-from losslab.data.base import SegmentationDataset
+from losslab.data.dataset import SegmentationDataset
 from losslab.data.preparation import (
     DATASETS,
     CachedSplit,

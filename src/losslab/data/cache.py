@@ -15,7 +15,7 @@ import numpy as np
 from filelock import Timeout
 from jaxtyping import Int, UInt8
 
-from losslab.data.base import SegmentationDataset
+from losslab.data.dataset import SegmentationDataset
 from losslab.data.digests import Digests
 from losslab.data.entries import LOCK_SECONDS, array_file, open_entry
 from losslab.data.fitting import check_fit, cut, fitted

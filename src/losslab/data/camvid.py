@@ -9,11 +9,21 @@ import numpy as np
 from jaxtyping import UInt8
 
 from losslab.constants import IGNORE_INDEX
-from losslab.data.base import SPLITS
-from losslab.data.pairs import Pair, PairedFiles, need_folder, pair_up
-from losslab.data.pictures import read_indices
-from losslab.data.problems import FileProblem, Report, refuse
-from losslab.data.published import PublishedOptions, check_counts, check_shape, find_home
+from losslab.data.dataset import (
+    SPLITS,
+    FileProblem,
+    Pair,
+    PairedFiles,
+    PublishedOptions,
+    Report,
+    check_counts,
+    check_shape,
+    find_home,
+    need_folder,
+    pair_up,
+    read_indices,
+    refuse,
+)
 
 CLASSES = {
     "Sky": (128, 128, 128),

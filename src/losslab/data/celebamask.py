@@ -11,18 +11,27 @@ from PIL import Image
 from pydantic.dataclasses import dataclass
 
 from losslab.constants import STRICT
-from losslab.data.base import SPLITS
-from losslab.data.lists import read_lines
-from losslab.data.pairs import Pair, PairedFiles, default_colours, files_in, need_folder
-from losslab.data.pictures import header, read_grey, read_image, shown
-from losslab.data.portions import in_portions
-from losslab.data.problems import FileProblem, Report, refuse
-from losslab.data.published import (
+from losslab.data.dataset import (
+    SPLITS,
+    FileProblem,
+    Pair,
+    PairedFiles,
     PublishedOptions,
+    Report,
     check_counts,
     check_shape,
+    default_colours,
+    files_in,
     find_home,
+    header,
+    need_folder,
+    read_grey,
+    read_image,
+    read_lines,
+    refuse,
+    shown,
 )
+from losslab.data.portions import in_portions
 
 PARTS = (
     "skin",

@@ -11,14 +11,18 @@ import numpy as np
 from tqdm import tqdm
 
 from losslab.constants import IGNORE_INDEX
-from losslab.data.base import SPLITS
+from losslab.data.dataset import (
+    SPLITS,
+    FileProblem,
+    Pair,
+    PairedFiles,
+    PublishedOptions,
+    of_dataset,
+    shown,
+)
 from losslab.data.digests import read_digest
 from losslab.data.manifest import Digest, compare, manifest_file, write_manifest
-from losslab.data.pairs import Pair, PairedFiles
-from losslab.data.pictures import shown
 from losslab.data.preparation import data_folder, parse_options
-from losslab.data.problems import FileProblem, of_dataset
-from losslab.data.published import PublishedOptions
 from losslab.data.registry import DATASETS
 from losslab.data.survey import Look, facts, look
 from losslab.errors import DataError

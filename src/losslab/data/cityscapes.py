@@ -10,15 +10,21 @@ import numpy as np
 from jaxtyping import UInt8
 
 from losslab.constants import IGNORE_INDEX
-from losslab.data.pairs import Pair, PairedFiles, files_in, need_folder
-from losslab.data.pictures import read_indices, shown
-from losslab.data.problems import FileProblem, Report, refuse
-from losslab.data.published import (
+from losslab.data.dataset import (
+    FileProblem,
+    Pair,
+    PairedFiles,
     PublishedOptions,
+    Report,
     check_counts,
     check_disjoint,
     check_shape,
+    files_in,
     find_home,
+    need_folder,
+    read_indices,
+    refuse,
+    shown,
 )
 
 CLASSES = {

@@ -10,13 +10,20 @@ from jaxtyping import UInt8
 from pydantic.dataclasses import dataclass
 
 from losslab.constants import IGNORE_INDEX, STRICT
+from losslab.data.dataset import (
+    FileProblem,
+    Pair,
+    PairedFiles,
+    PublishedOptions,
+    Report,
+    default_colours,
+    read_indices,
+    read_lines,
+    refuse,
+    shown,
+)
 from losslab.data.listed import listed_pairs, stock
-from losslab.data.lists import read_lines
 from losslab.data.matfiles import read_mat
-from losslab.data.pairs import Pair, PairedFiles, default_colours
-from losslab.data.pictures import read_indices, shown
-from losslab.data.problems import FileProblem, Report, refuse
-from losslab.data.published import PublishedOptions
 from losslab.data.voc import CLASSES as VOC_CLASSES
 from losslab.data.voc import voc_home, voc_lists
 

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from losslab.data.problems import FileProblem
+from losslab.data.dataset import FileProblem
 from losslab.files import write_json
 
 SETTLED_NANOSECONDS = 2_000_000_000

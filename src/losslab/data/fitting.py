@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from losslab.constants import IGNORE_INDEX
-from losslab.data.pictures import resize
+from losslab.data.dataset import resize
 from losslab.errors import DataError, unknown
 
 Extent = tuple[int, int, int, int]

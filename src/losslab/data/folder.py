@@ -11,11 +11,24 @@ from jaxtyping import UInt8
 from pydantic.dataclasses import dataclass
 
 from losslab.constants import IGNORE_INDEX, STRICT
-from losslab.data.base import SPLITS, parse_task, task_lookup
-from losslab.data.lists import leads_elsewhere, read_lines
-from losslab.data.pairs import Pair, PairedFiles, default_colours, need_folder, pair_up
-from losslab.data.pictures import SUFFIXES, read_colours, read_indices
-from losslab.data.problems import FileProblem, Report, refuse
+from losslab.data.dataset import (
+    SPLITS,
+    SUFFIXES,
+    FileProblem,
+    Pair,
+    PairedFiles,
+    Report,
+    default_colours,
+    leads_elsewhere,
+    need_folder,
+    pair_up,
+    parse_task,
+    read_colours,
+    read_indices,
+    read_lines,
+    refuse,
+    task_lookup,
+)
 from losslab.errors import DataError
 
 Level = Annotated[int, Ge(0), Le(255)]

@@ -11,13 +11,21 @@ from jaxtyping import UInt8
 from pydantic.dataclasses import dataclass
 
 from losslab.constants import STRICT
-from losslab.data.base import SPLITS
+from losslab.data.dataset import (
+    SPLITS,
+    FileProblem,
+    Pair,
+    PairedFiles,
+    PublishedOptions,
+    Report,
+    all_there,
+    default_colours,
+    find_home,
+    read_grey,
+    refuse,
+)
 from losslab.data.listed import read_lists
-from losslab.data.pairs import Pair, PairedFiles, all_there, default_colours
-from losslab.data.pictures import read_grey
 from losslab.data.portions import in_portions
-from losslab.data.problems import FileProblem, Report, refuse
-from losslab.data.published import PublishedOptions, find_home
 
 CLASSES = (
     "background",

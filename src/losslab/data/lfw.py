@@ -10,13 +10,22 @@ from jaxtyping import UInt8
 from pydantic.dataclasses import dataclass
 
 from losslab.constants import STRICT
-from losslab.data.base import SPLITS
+from losslab.data.dataset import (
+    SPLITS,
+    Pair,
+    PairedFiles,
+    PublishedOptions,
+    Report,
+    all_there,
+    check_shape,
+    files_in,
+    find_home,
+    read_colours,
+    refuse,
+    shown,
+)
 from losslab.data.listed import read_lists
-from losslab.data.pairs import Pair, PairedFiles, all_there, files_in
-from losslab.data.pictures import read_colours, shown
 from losslab.data.portions import in_portions
-from losslab.data.problems import Report, refuse
-from losslab.data.published import PublishedOptions, check_shape, find_home
 
 CLASSES = {"background": (0, 0, 255), "skin": (0, 255, 0), "hair": (255, 0, 0)}
 """Colours in the PPM files."""

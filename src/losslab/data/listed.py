@@ -5,10 +5,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from losslab.data.lists import own_id, read_ids
-from losslab.data.pairs import Pair, files_in, need_folder
-from losslab.data.problems import FileProblem, Report
-from losslab.data.published import check_counts, check_disjoint
+from losslab.data.dataset import (
+    FileProblem,
+    Pair,
+    Report,
+    check_counts,
+    check_disjoint,
+    files_in,
+    need_folder,
+    own_id,
+    read_ids,
+)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from losslab.data.base import SegmentationDataset
-from losslab.data.lists import read_lines
-from losslab.data.pairs import PairedFiles
-from losslab.data.pictures import HEADED, header
-from losslab.data.problems import FileProblem, Report, of_dataset, refuse
+from losslab.data.dataset import (
+    HEADED,
+    FileProblem,
+    PairedFiles,
+    Report,
+    SegmentationDataset,
+    header,
+    of_dataset,
+    read_lines,
+    refuse,
+)
 from losslab.files import write_atomically
 
 Digest = Callable[[Path], str]

@@ -17,7 +17,7 @@ from jaxtyping import Integer
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadWarning
 
-from losslab.data.problems import FileProblem
+from losslab.data.dataset import FileProblem
 
 HEADER = 128
 ORDERS = {b"IM": "<", b"MI": ">"}

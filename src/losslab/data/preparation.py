@@ -13,11 +13,15 @@ import pooch
 from jaxtyping import Int, UInt8
 
 from losslab.constants import IGNORE_INDEX
-from losslab.data.base import SegmentationDataset, parse_task, task_lookup
 from losslab.data.cache import CacheEntry, cached, check_size, read_content
+from losslab.data.dataset import (
+    PairedFiles,
+    SegmentationDataset,
+    of_dataset,
+    parse_task,
+    task_lookup,
+)
 from losslab.data.options import checked
-from losslab.data.pairs import PairedFiles
-from losslab.data.problems import of_dataset
 from losslab.data.registry import DATASETS
 from losslab.data.splits import SplitOptions, divide
 from losslab.errors import DataError, unknown

@@ -1,10 +1,10 @@
 """The data sets by name."""
 
-from losslab.data.base import SegmentationDataset
 from losslab.data.camvid import CamVid
 from losslab.data.celebamask import CelebAMaskHQ
 from losslab.data.cityscapes import Cityscapes
 from losslab.data.context import PascalContext
+from losslab.data.dataset import SegmentationDataset
 from losslab.data.folder import Folder
 from losslab.data.helen import Helen
 from losslab.data.lfw import LFWParts

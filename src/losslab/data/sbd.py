@@ -7,12 +7,19 @@ import numpy as np
 from jaxtyping import UInt8
 
 from losslab.constants import IGNORE_INDEX
+from losslab.data.dataset import (
+    FileProblem,
+    Pair,
+    PairedFiles,
+    PublishedOptions,
+    Report,
+    check_counts,
+    default_colours,
+    read_indices,
+    refuse,
+)
 from losslab.data.listed import listed_pairs, stock
 from losslab.data.matfiles import read_mat
-from losslab.data.pairs import Pair, PairedFiles, default_colours
-from losslab.data.pictures import read_indices
-from losslab.data.problems import FileProblem, Report, refuse
-from losslab.data.published import PublishedOptions, check_counts
 from losslab.data.voc import CLASSES, Voc2012, read_voc_label, voc_home, voc_lists
 
 COUNTS = {"train": 8498, "val": 2857}

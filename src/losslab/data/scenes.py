@@ -7,10 +7,9 @@ from jaxtyping import UInt8
 from scipy import ndimage
 
 from losslab.constants import IGNORE_INDEX
-from losslab.data.base import SPLITS, SegmentationDataset
+from losslab.data.dataset import SPLITS, Report, SegmentationDataset, refuse
 from losslab.data.dials import KINDS, Dials
 from losslab.data.drawing import draw
-from losslab.data.problems import Report, refuse
 
 GENERATOR_VERSION = 3
 """Raised with every change that alters a pixel: cached pictures of another version are not read."""

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from losslab.data.base import SPLITS
+from losslab.data.dataset import SPLITS
 from losslab.errors import DataError, unknown
 
 RULES = ("official", "fractions", "folds")

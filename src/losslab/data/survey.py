@@ -10,9 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from losslab.constants import IGNORE_INDEX
-from losslab.data.base import SPLITS
-from losslab.data.pairs import Pair, PairedFiles
-from losslab.data.pictures import HEADED, header, shown
+from losslab.data.dataset import HEADED, SPLITS, Pair, PairedFiles, header, shown
 
 MOST_SIZES = 4
 """More sizes are counted, not listed."""

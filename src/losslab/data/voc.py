@@ -12,11 +12,19 @@ from jaxtyping import UInt8
 from pydantic.dataclasses import dataclass
 
 from losslab.constants import IGNORE_INDEX, STRICT
+from losslab.data.dataset import (
+    FileProblem,
+    Pair,
+    PairedFiles,
+    PublishedOptions,
+    Report,
+    default_colours,
+    find_home,
+    read_indices,
+    read_palette,
+    refuse,
+)
 from losslab.data.listed import listed_pairs, read_lists, stock
-from losslab.data.pairs import Pair, PairedFiles, default_colours
-from losslab.data.pictures import read_indices, read_palette
-from losslab.data.problems import FileProblem, Report, refuse
-from losslab.data.published import PublishedOptions, find_home
 
 CLASSES = (
     "background",

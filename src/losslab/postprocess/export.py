@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from losslab.data.dataset import PairedFiles, read_image
 from losslab.data.fitting import fitted, unfitted
-from losslab.data.pairs import PairedFiles
-from losslab.data.pictures import read_image
 from losslab.errors import StudyError, unknown
 from losslab.files import write_atomically
 from losslab.postprocess.probabilities import predicted

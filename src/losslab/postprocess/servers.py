@@ -10,7 +10,7 @@ from PIL import Image
 
 from losslab.data.cityscapes import CLASSES as CITYSCAPES
 from losslab.data.cityscapes import PICTURE
-from losslab.data.pairs import default_colours
+from losslab.data.dataset import default_colours
 from losslab.data.voc import voc_home
 from losslab.errors import StudyError, unknown
 from losslab.spec import RunSpec

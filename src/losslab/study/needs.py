@@ -17,7 +17,7 @@ from losslab.data import (
     sbd,
     voc,
 )
-from losslab.data.base import SPLITS
+from losslab.data.dataset import SPLITS
 from losslab.data.get.sources import SOURCES
 from losslab.data.splits import divide
 from losslab.errors import DataError

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from torch import nn
 
 from losslab.data import RunData, open_dataset, prepare
-from losslab.data.base import SegmentationDataset
+from losslab.data.dataset import SegmentationDataset
 from losslab.data.digests import file_digest
 from losslab.errors import StudyError
 from losslab.models import build_model

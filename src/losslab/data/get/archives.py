@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
+from losslab.data.dataset import FileProblem
 from losslab.data.get.transfer import unwritable
-from losslab.data.problems import FileProblem
 from losslab.errors import brief
 
 DAMAGE = (

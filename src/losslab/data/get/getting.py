@@ -13,11 +13,11 @@ import pooch
 from filelock import FileLock
 from tqdm import tqdm
 
+from losslab.data.dataset import FileProblem, of_dataset
 from losslab.data.get.archives import Damaged, unpack
 from losslab.data.get.sources import SOURCES, Archive, Source
 from losslab.data.get.transfer import ResumableDownload, Unavailable, unwritable
 from losslab.data.preparation import open_dataset
-from losslab.data.problems import FileProblem, of_dataset
 from losslab.errors import DataError, unknown
 from losslab.files import write_atomically, write_json
 

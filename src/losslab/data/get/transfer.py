@@ -16,7 +16,7 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
-from losslab.data.problems import FileProblem
+from losslab.data.dataset import FileProblem
 from losslab.files import write_json
 
 TRIES = 3
