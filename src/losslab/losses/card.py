@@ -82,7 +82,7 @@ def plausible_logits(num_classes: int) -> Float[Tensor, "1 c h w"]:
 
 def named_loss(
     loss: Any, edge_net: EdgeNet | Mapping[int, EdgeNet] | None = None
-) -> tuple[str, Callable[[int], Loss]]:
+) -> tuple[str, Callable[[int], Any]]:
     """The name of a loss, and what makes it for a number of classes.
 
     `loss` is an expression, an `Objective`, another library's loss with `title` and `build`, or a

@@ -366,7 +366,7 @@ class _RegionSums(torch.autograd.Function):
                 by_log_p: Any = None
                 used = needs.pixel_functions if d_singles is not None else ()
                 for index, g in enumerate(used, 1):
-                    slope = -d_singles[images, index, None]
+                    slope: Tensor = -d_singles[images, index, None]  # pyright: ignore
                     if g is not nll:
                         slope = _slope(g, -log_p).mul_(slope)
                     by_log_p = slope if by_log_p is None else by_log_p + slope

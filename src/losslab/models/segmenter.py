@@ -6,6 +6,12 @@ from torch.nn import functional
 
 from losslab.errors import SpecError
 
+Channels = tuple[float, float, float]
+"""A number for red, green and blue."""
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of the red, green and blue of ImageNet's pictures."""
+
 
 class Segmenter(nn.Module):
     """A network whose logits have the size of the picture, whatever that size is.
@@ -22,6 +28,10 @@ class Segmenter(nn.Module):
     def __init__(self, network: nn.Module, *, stride: int, beyond: int = 0):
         super().__init__()
         self.network = network
+        self.statistics: tuple[Channels, Channels] = (MEAN, STD)
+        """Mean and standard deviation that pictures of 0..1 are normalised with: ImageNet's, or
+        those that the encoder's weights were trained with.
+        """
         self.stride = stride
         self.beyond = beyond
         self.frozen_batch_norm = False

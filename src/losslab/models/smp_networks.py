@@ -5,13 +5,12 @@ from typing import Annotated, Literal
 
 import segmentation_models_pytorch as smp
 import timm
-import torch
 from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 from segmentation_models_pytorch.encoders import encoders as smp_encoders
 
 from losslab.constants import STRICT
-from losslab.errors import SpecError, WeightsError, brief, unknown
+from losslab.errors import SpecError, brief, unknown
 from losslab.models.options import Options
 from losslab.models.segmenter import Segmenter
 
@@ -118,7 +117,6 @@ def _build(
 ) -> Segmenter:
     shape["encoder_weights"] = None
     if timm_file is not None:
-        _check_timm_file(encoder.removeprefix("tu-"), timm_file)
         # timm adapts its published names to the features it extracts while it builds
         shape |= {"encoder_weights": True, "pretrained_cfg_overlay": {"file": str(timm_file)}}
     try:
@@ -128,16 +126,3 @@ def _build(
         wanted = f"{network_class.__name__} ({brief(error)})"
         raise SpecError(f"encoder: {encoder!r} does not fit smp's {wanted}") from error
     return Segmenter(network, stride=stride)
-
-
-def _check_timm_file(name: str, path: Path) -> None:
-    """Raise `WeightsError` unless timm can fill its whole classifier from the file.
-
-    Where timm extracts features it leaves what a file lacks at random, without a word.
-    """
-    try:
-        with torch.random.fork_rng(devices=[]):
-            timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(path)})
-    except Exception as error:  # what timm's reading and renaming of foreign files raises
-        reason = " ".join(str(error).split())[:300]
-        raise WeightsError(f"{path} does not fit timm's {name} ({reason})") from error
