@@ -81,6 +81,8 @@ def build_model(
     model = MODELS[name].build(**what, **({"timm_file": path} if by_timm else {}))
     if path is not None and not by_timm:
         load_encoder(model.encoder, path)
+    if checked.initialization == "glorot":
+        model.start_by_glorot()
     if path is not None:
         model.statistics = statistics(encoder)
     if checked.frozen_batch_norm:

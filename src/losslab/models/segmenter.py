@@ -62,6 +62,17 @@ class Segmenter(nn.Module):
         known = {id(parameter) for parameter in self.encoder.parameters()}
         return [parameter for parameter in self.parameters() if id(parameter) not in known]
 
+    def start_by_glorot(self) -> None:
+        """Draw the weights of the head's convolutions anew, uniformly as Glorot & Bengio 2010 (eq.
+        16) and Keras do, and set their biases to 0; fixed upsampling stays.
+        """
+        encoder = {id(layer) for layer in self.encoder.modules()}
+        for layer in self.modules():
+            if type(layer) is nn.Conv2d and id(layer) not in encoder:
+                nn.init.xavier_uniform_(layer.weight)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+
     def freeze_batch_norm(self) -> None:
         """Fix every batch normalisation for good: its statistics stay, its scale and shift do not
         train.

@@ -41,10 +41,11 @@ class UnetOptions(Options):
 
 @dataclass(frozen=True, config=STRICT)
 class DeepLabV3PlusOptions(Options):
-    """Stride of the encoder's last features and width of the decoder."""
+    """Stride of the encoder's last features, width of the decoder, and rates of its pooling."""
 
     encoder_output_stride: Literal[8, 16] = 16
     decoder_channels: Channels = 256
+    decoder_atrous_rates: tuple[Channels, Channels, Channels] = (12, 24, 36)
 
     @property
     def stride(self) -> int:
@@ -72,8 +73,8 @@ def build_deeplabv3plus(
     """DeepLabv3+ (Chen 2018) with any smp encoder that can be dilated; logits (n, num_classes, h,
     w).
 
-    Features are pooled at rates 12, 24 and 36, smp's and so Gul's, at either stride; the authors of
-    DeepLabv3+ halve them at output stride 16. timm's Xceptions (SEMEDA's is tu-xception71) lose a
+    Features are pooled at rates 12, 24 and 36 unless told otherwise, smp's and so Gul's, at either
+    stride; the authors of DeepLabv3+ halve them at output stride 16. timm's Xceptions (SEMEDA's is tu-xception71) lose a
     learnt shortcut at output stride 8: where a block does not stride any more they pass its input
     on.
     """
@@ -85,6 +86,7 @@ def build_deeplabv3plus(
         options.stride,
         encoder_output_stride=options.encoder_output_stride,
         decoder_channels=options.decoder_channels,
+        decoder_atrous_rates=options.decoder_atrous_rates,
     )
 
 
