@@ -74,9 +74,9 @@ def build_deeplabv3plus(
     w).
 
     Features are pooled at rates 12, 24 and 36 unless told otherwise, smp's and so Gul's, at either
-    stride; the authors of DeepLabv3+ halve them at output stride 16. timm's Xceptions (SEMEDA's is tu-xception71) lose a
-    learnt shortcut at output stride 8: where a block does not stride any more they pass its input
-    on.
+    stride; the authors of DeepLabv3+ halve them at output stride 16. timm's Xceptions (SEMEDA's is
+    tu-xception71) lose a learnt shortcut at output stride 8: where a block does not stride any more
+    they pass its input on.
     """
     return _build(
         smp.DeepLabV3Plus,
