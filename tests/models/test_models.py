@@ -211,7 +211,7 @@ def test_layers_that_no_encoder_brings_begin_as_kerass_where_asked() -> None:
     head = [m for m in model.modules() if type(m) is torch.nn.Conv2d and id(m) not in known]
     assert head
     for layer in head:
-        # Glorot & Bengio 2010, eq. 16: the variance of a uniform draw is a third of its bound's square
+        # Glorot & Bengio 2010, eq. 16; a uniform draw deviates by its bound over the root of 3.
         fan_in, fan_out = (n * layer.weight[0, 0].numel() for n in layer.weight.shape[1::-1])
         bound = (6 / (fan_in + fan_out)) ** 0.5
         assert layer.weight.abs().max() <= bound
