@@ -185,10 +185,12 @@ def semeda(
     depth = max((layer for layer, weight in enumerate(weights, 1) if weight), default=0)
 
     def values(x: Tensor, y: Tensor) -> Tensor:
-        fast = torch.channels_last
-        p = probability_masks(x, y).contiguous(memory_format=fast)
+        known = (y != IGNORE_INDEX).to(x.dtype)[:, None]
+        p = torch.cat(((-x).sigmoid(), x.sigmoid()), 1) if x.shape[1] == 1 else x.softmax(1)
+        p = (p * known).contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            masks = label_masks(y, net.num_classes, x.dtype).contiguous(memory_format=fast)
+            own = (y.long()[:, None] * known).long()
+            masks = torch.zeros_like(p).scatter_(1, own, known)
             targets = net.first_embeddings(masks, depth, frozen=True)
         embeddings = net.first_embeddings(p, depth, frozen=True)
         norms = [0 * x[:, 0]]
@@ -249,13 +251,11 @@ def sobel(
     classes = logits.shape[1]
 
     def values(x: Tensor, y: Tensor) -> Tensor:
-        masks = label_masks(y, classes, x.dtype)
-        if classes == 1:
-            p = x.sigmoid() * (y != IGNORE_INDEX)[:, None]
-            masks = masks[:, 1:]
-        else:
-            p = probability_masks(x, y)
-        d = p - masks  # the maps are linear
+        known = (y != IGNORE_INDEX).to(x.dtype)[:, None]
+        p = (x.sigmoid() if classes == 1 else x.softmax(1)) * known
+        own = (y.long()[:, None] * known).long()
+        # The maps are linear: that of the difference is the difference of the maps.
+        d = p - own if classes == 1 else p.scatter_add(1, own, -known)
         across, down = sobel_maps(d)
         return across.abs().sum(1) + down.abs().sum(1)
 
