@@ -45,7 +45,8 @@ def test_every_run_of_a_protocol_stands_in_a_printed_cell(name: str) -> None:
         made.add(scores=scores, groups=groups, facts=facts, **spec.to_dict())
     table = reproduction_table(published.paper, published.tables, made.finished())
     standing = {one for text in table["run_ids"] for one in text.split(", ") if one}
-    assert standing == {run["run_id"] for run in made.runs}
+    linked = "distance(metric='chessboard')"  # Gul's, beside the printed one
+    assert standing == {run["run_id"] for run in made.runs if run["loss"] != linked}
 
 
 def test_what_only_a_server_can_score_has_a_reason_and_no_run() -> None:

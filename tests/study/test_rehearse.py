@@ -106,7 +106,7 @@ def test_generated_weights_are_taken_for_the_published_ones(
     monkeypatch.setenv("LOSSLAB_WEIGHTS", str(folder / "weights"))
     found = find_weights(model, encoder, weights)
     assert found is not None
-    assert found.parent == folder / "weights"
+    assert found.path.parent == folder / "weights"
     build_model(model, num_classes=2, encoder=encoder, weights=weights)
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from losslab.data import CachedSplit, RunData
 from losslab.data.fitting import fitted
+from losslab.models import Segmenter
 from losslab.training.evaluate import batch_at_test, evaluate, write_samples
 from losslab.training.pictures import Pictures
 
@@ -22,10 +23,13 @@ CLASSES = ("ground", "thing", "other")
 CPU = torch.device("cpu")
 
 
-class GoesOn(nn.Module):
+class GoesOn(Segmenter):
     """Predicts class 1 where a picture is bright and where the canvas is black:
     what it sees in a picture goes on beside it.
     """
+
+    def __init__(self) -> None:
+        super().__init__(nn.Identity(), stride=1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         bright = images[:, 0] > 0

@@ -116,7 +116,7 @@ def assert_same_run(one: Path, other: Path) -> None:
         if key.endswith("/metric") and value in TIMES
     }
     for key, value in states[0].items():
-        if key.rpartition("/")[0] in rows or key.endswith("seconds"):
+        if key.rpartition("/")[0] in rows or key.endswith(("seconds", "peak_memory")):
             continue
         if key.startswith("/random/python"):  # beartype, at work in tests, draws from this one
             continue
