@@ -19,7 +19,7 @@ from losslab.analysis.data_sets import (
 )
 from losslab.analysis.published_ratios import PUBLISHED, with_published
 from losslab.data import open_dataset
-from losslab.data.voc import CLASSES
+from losslab.data.sets import SETS
 from losslab.errors import DataError
 from tests.analysis.made import Made
 
@@ -81,7 +81,7 @@ def test_the_published_ratios_add_up_to_the_objects_of_a_whole_set(year: str, sh
 
 
 def test_published_ratios_stand_beside_their_categories_whatever_the_order_of_rows() -> None:
-    voc = Made([[list(range(21))]], CLASSES)
+    voc = Made([[list(range(21))]], SETS["voc2012"]["classes"])
     table = by_class(with_published(ratios(count_labels(voc)).iloc[::-1], "voc2010"))
     printed = {"aeroplane": 152, "cat": 40, "person": 25, "tvmonitor": 104}
     assert table.loc[list(printed), "published"].to_dict() == printed

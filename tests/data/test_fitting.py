@@ -8,7 +8,7 @@ from losslab.data import SplitOptions, prepare
 from losslab.data.dataset import resize
 from losslab.data.fitting import FITS, fitted, unfitted, whole_extents
 from losslab.data.fixtures import write_fixture
-from losslab.data.fixtures.drawn import save
+from losslab.data.fixtures import save
 from losslab.data.transforms import draw_geometry
 from losslab.errors import DataError
 

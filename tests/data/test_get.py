@@ -139,7 +139,7 @@ def test_a_whole_set_in_another_folder_is_recognised(
 ) -> None:
     published.publish("camvid")
     write_fixture("camvid", tmp_path / "data" / "camvid", 8)
-    monkeypatch.setattr("losslab.data.camvid.COUNTS", {"train": 4, "val": 2, "test": 2})
+    monkeypatch.setitem(SETS["camvid"], "counts", {"train": 4, "val": 2, "test": 2})
     told: list[str] = []
     assert get_dataset("camvid", tmp_path / "data", told.append)
     assert published.requests == []

@@ -13,7 +13,7 @@ from losslab.data.check import check_dataset
 from losslab.data.dataset import FileProblem
 from losslab.data.fixtures import write_fixture
 from losslab.data.fixtures.voc import save_palette
-from losslab.data.registry import DATASETS
+from losslab.data.sets import DATASETS
 from losslab.data.voc import CLASSES, rahman2016
 from losslab.errors import DataError
 from tests.data import spoil

@@ -10,11 +10,9 @@ from PIL import Image
 
 from losslab import cli
 from losslab.data import open_dataset
-from losslab.data.cityscapes import CLASSES as CITYSCAPES
 from losslab.data.fixtures import write_fixture
 from losslab.data.transforms import normalize
-from losslab.data.voc import CLASSES as VOC
-from losslab.data.voc import read_voc_label
+from losslab.data.sets import SETS, read_voc_label
 from losslab.errors import StudyError
 from losslab.metrics import region_counts
 from losslab.postprocess.export import export_predictions
@@ -87,7 +85,7 @@ def test_a_prediction_that_is_voc_s_label_map_scores_1_when_read_back(made: Path
         path = tmp_path / "one.png"
         voc_picture(np.where(label == 255, 0, label).astype(np.uint8)).save(path)
         read = read_voc_label(path)  # refuses another mode, and a palette that is not VOC's
-        assert set(iou(read, label, len(VOC))) == {1.0}
+        assert set(iou(read, label, 21)) == {1.0}
         with Image.open(path) as picture:
             assert (picture.mode, picture.size) == ("P", label.shape[::-1])
 
@@ -96,7 +94,7 @@ def test_a_prediction_that_is_cityscapes_label_map_scores_1_under_the_official_i
     made: Path, tmp_path
 ) -> None:
     train_ids = np.full(256, 255, np.uint8)
-    for index, name in enumerate(CITYSCAPES):
+    for index, name in enumerate(SETS["cityscapes"]["classes"]):
         train_ids[OFFICIAL_IDS[name]] = index
     data = open_dataset("cityscapes", made / "data-cityscapes", split="val", partial=True)
     _, label = data[0]
@@ -106,7 +104,7 @@ def test_a_prediction_that_is_cityscapes_label_map_scores_1_under_the_official_i
         assert (picture.mode, picture.size) == ("L", (2048, 1024))
         ids = np.array(picture)
     assert set(np.unique(ids).tolist()) <= set(OFFICIAL_IDS.values())
-    assert set(iou(train_ids[ids], label, len(CITYSCAPES))) == {1.0}
+    assert set(iou(train_ids[ids], label, 19)) == {1.0}
 
 
 def test_voc_predictions_lie_where_the_devkit_looks_for_them(made: Path, tmp_path: Path) -> None:

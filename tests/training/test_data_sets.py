@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from losslab.data.fixtures import WRITERS, write_fixture
-from losslab.data.registry import DATASETS
+from losslab.data.sets import DATASETS
 from losslab.files import write_json
 from losslab.spec import RunSpec
 from losslab.study.smoke import SMALLEST

@@ -23,7 +23,7 @@ from losslab.data.dataset import (
 from losslab.data.digests import read_digest
 from losslab.data.manifest import Digest, compare, manifest_file, write_manifest
 from losslab.data.preparation import data_folder, parse_options
-from losslab.data.registry import DATASETS
+from losslab.data.sets import DATASETS
 from losslab.data.survey import Look, facts, look
 from losslab.errors import DataError
 

@@ -4,7 +4,6 @@ one kind of error about a file.
 
 import os
 import re
-import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -91,35 +90,24 @@ def leads_elsewhere(name: str) -> bool:
     return bool(place.drive or place.root) or ".." in place.parts
 
 
-def own_id(match: re.Match[str]) -> str:
-    """The id of a line of a list: the group "id" of its match, or the whole line."""
-    return match.groupdict().get("id", match[0])
-
-
 def read_ids(
-    path: Path,
-    report: Report,
-    *,
-    pattern: str,
-    form: str,
-    named: Callable[[re.Match[str]], str] = own_id,
+    path: Path, report: Report, pattern: str, form: str, template: str = "{id}"
 ) -> list[str]:
     """The ids of an official list, in its order, each once.
 
-    Every line must match `pattern` whole; `named` makes the id of the match. `form` says in words
-    what a line looks like. A line of another form, one that names a place outside the set and one
-    that repeats an id are told to `report` and left out.
+    Every line must match `pattern` whole, whose groups `template` makes the id of; `form` says in
+    words what a line looks like. A line of another form, one that names a place outside the set
+    and one that repeats an id are told to `report` and left out.
     """
-    found: dict[str, None] = {}
-    for line in read_lines(path, "restore the official list"):
+    remedy, found = "restore the official list", {}
+    for line in read_lines(path, remedy):
         match = re.fullmatch(pattern, line)
-        name = "" if match is None else named(match)
+        name = "" if match is None else template.format(**match.groupdict())
         if leads_elsewhere(name) or line.startswith(("/", "..")):
             rule = f"a list names pictures of the set, not other places, as {line!r} does"
-            report(FileProblem(path, rule, "restore the official list"))
+            report(FileProblem(path, rule, remedy))
         elif not name:
-            rule = f"a line is {form}, not so {line!r}"
-            report(FileProblem(path, rule, "restore the official list"))
+            report(FileProblem(path, f"a line is {form}, not so {line!r}", remedy))
         elif name in found:
             rule = f"a list names a picture once, {name!r} occurs again"
             report(FileProblem(path, rule, "keep one of the lines"))
@@ -569,11 +557,14 @@ def need_folder(folder: Path, remedy: str) -> Path:
     return folder
 
 
-def files_in(folder: Path, suffixes: Sequence[str], report: Report) -> list[Path]:
+def files_in(
+    folder: Path, suffixes: Sequence[str], report: Report, home: Path | None = None
+) -> list[Path]:
     """The folder's files with one of the suffixes, sorted; hidden files are left out.
 
-    A link that leads out of the folder's parent is a problem: what it points at is not part of the
-    set, and a copy of the set would lack it. (The set's folder itself may be a link.)
+    A link that leads out of the set's folder `home`, or else the folder's parent, is a problem:
+    what it points at is not part of the set, and a copy of the set would lack it. (The set's
+    folder itself may be a link.)
     """
     try:
         with os.scandir(folder) as entries:
@@ -588,7 +579,7 @@ def files_in(folder: Path, suffixes: Sequence[str], report: Report) -> list[Path
         raise FileProblem(folder, rule, "check that it is a folder that may be read") from None
     for name, is_link in found:
         if is_link:
-            check_link(folder / name, folder.parent, report)
+            check_link(folder / name, home or folder.parent, report)
     return [folder / name for name, _ in found]
 
 
@@ -600,27 +591,6 @@ def check_link(path: Path, home: Path, report: Report) -> None:
     if not any(target.is_relative_to(place.resolve()) for place in (home, path.parent)):
         rule = f"a set's files lie in its folder, this one links to {target}"
         report(FileProblem(path, rule, "copy the file, or link the whole folder"))
-
-
-def all_there(paths: Sequence[Path], home: Path, report: Report) -> bool:
-    """Whether all files of a listed picture are there; each that is not, and a link that leads out
-    of `home`, is told to `report`.
-    """
-    missing = 0
-    for path in paths:
-        try:
-            mode = path.lstat().st_mode
-        except OSError as error:
-            missing += 1
-            problem = closed(path, error)
-            if isinstance(error, FileNotFoundError):
-                rule = "a list names this picture, and the file does not exist"
-                problem = FileProblem(path, rule, "restore it from the official archive")
-            report(problem)
-            continue
-        if stat.S_ISLNK(mode):
-            check_link(path, home, report)
-    return not missing
 
 
 def pictures_in(folder: Path, report: Report) -> dict[str, Path]:
@@ -727,10 +697,10 @@ def check_disjoint(lists: Mapping[str, Iterable[str]], where: Path, report: Repo
 
 
 def check_shape(
-    file: Path, shape: tuple[int, ...], expected: tuple[int, int], *, partial: bool
+    file: Path, shape: Sequence[int], expected: Sequence[int], *, partial: bool
 ) -> None:
     """Raise `FileProblem` where a picture of the full set has not the published (height, width)."""
-    if not partial and tuple(shape) != expected:
+    if not partial and tuple(shape) != tuple(expected):
         raise FileProblem(
             file,
             f"pictures are {expected[1]}x{expected[0]}, this one is {shape[1]}x{shape[0]}",

@@ -22,7 +22,7 @@ from losslab.data.dataset import (
     task_lookup,
 )
 from losslab.data.options import checked
-from losslab.data.registry import DATASETS
+from losslab.data.sets import DATASETS
 from losslab.data.splits import SplitOptions, divide
 from losslab.errors import DataError, unknown
 

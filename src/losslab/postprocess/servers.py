@@ -8,10 +8,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from losslab.data.cityscapes import CLASSES as CITYSCAPES
-from losslab.data.cityscapes import PICTURE
 from losslab.data.dataset import default_colours
-from losslab.data.voc import voc_home
+from losslab.data.sets import SETS, voc_home
 from losslab.errors import StudyError, unknown
 from losslab.spec import RunSpec
 
@@ -24,9 +22,10 @@ VOC_TEST = {2010: 964, 2011: 1111, 2012: 1456}
 """Pictures that the server scores, by challenge."""
 
 CITYSCAPES_TEST = 1525
-CITYSCAPES_PLACES = ("cityscapes", "Cityscapes", "CityScapes", ".")
+CITYSCAPES = SETS["cityscapes"]
+PICTURE = CITYSCAPES["image"].partition("{id}")[2]
 
-_LABEL_IDS = np.array([label for label, _ in CITYSCAPES.values()], dtype=np.uint8)
+_LABEL_IDS = np.array(CITYSCAPES["decode"]["ids"], dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def cityscapes_picture(classes: Classes) -> Image.Image:
 
 
 def _cityscapes_pictures(spec: RunSpec, root: Path) -> dict[str, Path]:
-    for place in CITYSCAPES_PLACES:
+    for place in CITYSCAPES["places"]:
         found = sorted((root / place / "leftImg8bit" / "test").glob(f"*/*{PICTURE}"))
         if found:
             return {path.name.removesuffix(PICTURE): path for path in found}

@@ -12,7 +12,7 @@ from losslab.analysis.reproduction.definitions import definition_of
 from losslab.analysis.reproduction.finished import Finished, Run
 from losslab.analysis.reproduction.matching import Match, match
 from losslab.analysis.superiority import superiority
-from losslab.data.voc import CLASSES as VOC
+from losslab.data.sets import SETS
 from losslab.metrics.scores import MEAN
 
 OURS = "distance"
@@ -84,7 +84,7 @@ def measure_mean_of_tasks(cell: Cell, finished: Finished) -> Measured:
     name = definition_of(cell) or ""
     if not found.runs:
         return nothing(found.reason, name)
-    nan, wanted = float("nan"), {one for one in VOC if one != "background"}
+    nan, wanted = float("nan"), {one for one in SETS["voc2012"]["classes"] if one != "background"}
     scores = pd.DataFrame(
         [
             {
