@@ -96,6 +96,9 @@ class RunSpec:
     """Of sgd and rmsprop; the Adams do not read it."""
     rmsprop_alpha: Annotated[Finite, Ge(0), Lt(1)] = 0.99
     """Weight of the past in rmsprop's mean of squares: torch's default (Keras has 0.9)."""
+    optimizer_eps: Annotated[Finite, Gt(0)] | None = None
+    """Added to the square root that adam, adamw and rmsprop divide by; None: torch's 1e-8 (Keras
+    has 1e-7)."""
     schedule: Literal["constant", "poly", "cosine"] = "constant"
     poly_power: Annotated[Finite, Gt(0)] = 0.9
     batch_size: Count = 16
@@ -147,6 +150,8 @@ class RunSpec:
         check_model(self.model, encoder=self.encoder, options=self.model_options)
         if self.batches == "positive" and self.task is None:
             raise SpecError("batches: 'positive' needs a task, whose foreground it looks for")
+        if self.optimizer_eps is not None and self.optimizer == "sgd":
+            raise SpecError("optimizer_eps: sgd divides by nothing; leave it out")
         if (self.epochs is None) == (self.max_iterations is None):
             raise SpecError("give exactly one of epochs and max_iterations")
         for field in ("fold", "fold_val"):

@@ -1,5 +1,10 @@
 """Expressions and inputs that several tests of the losses share."""
 
+import inspect
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -104,3 +109,28 @@ def sure_logits(labels: Tensor, num_classes: int, margin: float = 30.0) -> Tenso
         return (margin * (2 * known - 1))[:, None].float()
     logits = torch.full((len(labels), num_classes, *labels.shape[1:]), -margin)
     return logits.scatter_(1, known[:, None], margin)
+
+
+def in_turn(names: str, values: Iterable[Any]) -> Callable[[Callable[..., None]], Any]:
+    """Runs a test for one value after another, as one case; the one that fails is noted."""
+
+    def decorate(test: Callable[..., None]) -> Any:
+        keys = [name.strip() for name in names.split(",")]
+
+        @wraps(test)
+        def run(**fixtures: Any) -> None:
+            for value in values:
+                given = dict(zip(keys, value if len(keys) > 1 else [value], strict=True))
+                try:
+                    test(**given, **fixtures)
+                except BaseException as error:
+                    error.add_note(f"with {given}")
+                    raise
+
+        parameters = inspect.signature(test).parameters.values()
+        run.__signature__ = inspect.Signature(  # pyright: ignore
+            [parameter for parameter in parameters if parameter.name not in keys]
+        )
+        return run
+
+    return decorate

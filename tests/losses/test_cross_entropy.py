@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from losslab.losses import build_loss, ce, focal
-from tests.losses.cases import random_case
+from tests.losses.cases import in_turn, random_case
 
 LOG3 = math.log(3)
 
@@ -57,7 +57,7 @@ def test_focal_loss_without_focus_is_cross_entropy():
         torch.testing.assert_close(focal(logits, labels, gamma=0), ce(logits, labels))
 
 
-@pytest.mark.parametrize("gamma", [0.5, 2.0, 3.5])
+@in_turn("gamma", [0.5, 2.0, 3.5])
 def test_one_vs_all_focal_loss_is_smps_multiclass_mode(gamma):
     logits, labels = random_case(5)
     peer = smp.losses.FocalLoss("multiclass", gamma=gamma, ignore_index=255)
@@ -65,8 +65,8 @@ def test_one_vs_all_focal_loss_is_smps_multiclass_mode(gamma):
     torch.testing.assert_close(ours, peer(logits, labels))
 
 
-@pytest.mark.parametrize("num_classes", [1, 5])
-@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+@in_turn("num_classes", [1, 5])
+@in_turn("gamma", [0.0, 0.5, 2.0])
 def test_one_vs_all_focal_loss_has_the_gradient_of_its_definition(gamma, num_classes):
     logits, labels = random_case(num_classes)
     logits = (8 * logits).requires_grad_()

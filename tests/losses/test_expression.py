@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from losslab.errors import DataError, LosslabError, SpecError
 from losslab.losses import LOSSES, build_loss, canonical, parse
 from losslab.losses.objective import option_parameters
-from tests.losses.cases import EXPRESSIONS, objective_of, random_case
+from tests.losses.cases import EXPRESSIONS, in_turn, objective_of, random_case
 
 
-@pytest.mark.parametrize(
-    ("text", "meaning"),
+@in_turn(
+    "text, meaning",
     [
         ("ce", "ce"),
         (" dice+ce ", "dice + ce"),
@@ -48,8 +48,8 @@ def test_the_canonical_spelling_means_the_same(weights, gamma):
     assert parse(canonical(text)) == parse(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
+@in_turn(
+    "text, words",
     [
         ("dize", "unknown loss 'dize': one of ce, focal, iou, dice"),
         ("dize", "did you mean 'dice'?"),
@@ -96,8 +96,8 @@ def test_no_text_raises_anything_but_our_own_error(text):
         parse(text)
 
 
-@pytest.mark.parametrize("expression", EXPRESSIONS)
-@pytest.mark.parametrize("num_classes", [1, 4])
+@in_turn("expression", EXPRESSIONS)
+@in_turn("num_classes", [1, 4])
 def test_the_terms_add_up_to_the_objective(expression, num_classes):
     logits, labels = random_case(num_classes)
     objective = objective_of(expression, num_classes)
@@ -118,31 +118,10 @@ def test_an_objective_shows_its_expression():
     assert "'ce + 2*iou', num_classes=3" in repr(build_loss("ce+2*iou", 3))
 
 
-@pytest.mark.parametrize("num_classes", [0, -1, 256])
+@in_turn("num_classes", [0, -1, 256])
 def test_the_number_of_classes_has_to_fit_the_labels(num_classes):
     with pytest.raises(SpecError, match="num_classes: 1"):
         build_loss("ce", num_classes)
-
-
-@pytest.mark.parametrize(
-    ("num_classes", "label", "words"),
-    [(3, 3, "3 is neither a class (0 to 2)"), (1, 2, "2 is neither"), (3, -1, "-1 is neither")],
-)
-def test_validation_names_the_label_that_is_no_class(num_classes, label, words):
-    logits, labels = random_case(num_classes)
-    labels[1, 2, 3] = label
-    with pytest.raises(DataError, match=re.escape(words)):
-        build_loss("ce", num_classes, validate=True)(logits, labels)
-
-
-@pytest.mark.parametrize("num_classes", [1, 3])
-def test_validation_passes_classes_and_void(num_classes):
-    logits, labels = random_case(num_classes)
-    for expression in EXPRESSIONS:
-        objective = objective_of(expression, num_classes)
-        plain = objective(logits, labels)
-        objective.validate = True
-        assert objective(logits, labels) == plain
 
 
 def test_tensors_that_do_not_fit_are_errors_that_name_the_shapes():

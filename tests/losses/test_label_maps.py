@@ -12,6 +12,7 @@ from losslab.edges import semantic_edges
 from losslab.errors import SpecError
 from losslab.losses import build_loss
 from losslab.losses.label_maps import LABEL_MAPS, label_map
+from tests.losses.cases import in_turn
 
 VOID = 255
 NAMES = list(LABEL_MAPS)
@@ -127,7 +128,7 @@ def test_parts_of_two_pixels_width_and_full_pictures_weigh_one_everywhere(name):
     assert (maps(name, np.full((4, 6), VOID, np.uint8), 3) == 0).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@in_turn("name", NAMES)
 def test_the_pictures_border_ends_no_object(name):
     """Distances in a picture and in its mirror images around it are the same."""
     labels = blobs(30, 24)
@@ -136,15 +137,15 @@ def test_the_pictures_border_ends_no_object(name):
     np.testing.assert_allclose(maps(name, labels, 6), inner, rtol=1e-6)
 
 
-@pytest.mark.parametrize("num_classes", [1, 6])
-@pytest.mark.parametrize("name", NAMES)
+@in_turn("num_classes", [1, 6])
+@in_turn("name", NAMES)
 def test_a_flipped_picture_has_the_flipped_map(name, num_classes):
     labels = torch.from_numpy(blobs())[None]
     flipped = label_map(name, labels.flip(2), num_classes)
     assert torch.equal(flipped, label_map(name, labels, num_classes).flip(-1))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@in_turn("name", NAMES)
 def test_a_batch_has_the_maps_of_its_pictures(name):
     labels = torch.from_numpy(np.stack([blobs(seed=seed) for seed in range(3)]))
     batch = label_map(name, labels, 6)
@@ -156,7 +157,7 @@ def test_a_batch_has_the_maps_of_its_pictures(name):
     assert torch.equal(label_map(name, strided, 6), batch)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@in_turn("name", NAMES)
 def test_a_map_of_labels_that_cannot_be_written_is_made_without_a_warning(name):
     labels = blobs()
     expected = LABEL_MAPS[name].function(labels, 6)
@@ -164,13 +165,13 @@ def test_a_map_of_labels_that_cannot_be_written_is_made_without_a_warning(name):
     np.testing.assert_array_equal(LABEL_MAPS[name].function(labels, 6), expected)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@in_turn("name", NAMES)
 def test_an_empty_batch_has_an_empty_map(name):
     found = label_map(name, torch.zeros(0, 4, 5, dtype=torch.int64), 3)
     assert found.shape == ((0, 3, 4, 5) if LABEL_MAPS[name].per_class else (0, 4, 5))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@in_turn("name", NAMES)
 def test_renumbering_the_classes_renumbers_the_map(name):
     labels = blobs()
     order = np.array([3, 5, 0, 1, 4, 2])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from losslab.losses import PRESETS, build_loss, levelset
-from tests.losses.cases import random_case
+from tests.losses.cases import in_turn, random_case
 
 
 def logits_of(p):
@@ -43,8 +43,8 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("heaviside", ["tanh", "arctan"])
-@pytest.mark.parametrize("num_classes", [1, 2, 5])
+@in_turn("heaviside", ["tanh", "arctan"])
+@in_turn("num_classes", [1, 2, 5])
 def test_the_gradient_is_kim_et_als_equation_7(num_classes, heaviside):
     epsilon = 0.2
     logits, labels = random_case(num_classes)
@@ -70,15 +70,15 @@ def test_the_gradient_is_kim_et_als_equation_7(num_classes, heaviside):
     torch.testing.assert_close(logits.grad, by_x[:, -1:] if num_classes == 1 else by_x)
 
 
-@pytest.mark.parametrize("heaviside", ["tanh", "arctan"])
+@in_turn("heaviside", ["tanh", "arctan"])
 def test_a_prediction_and_its_inverse_cost_the_same(heaviside):
     logits, labels = random_case(1)
     loss = levelset(logits, labels, heaviside=heaviside)
     assert float(levelset(-logits, labels, heaviside=heaviside)) == pytest.approx(float(loss))
 
 
-@pytest.mark.parametrize(
-    ("num_classes", "heaviside", "vanishes"),
+@in_turn(
+    "num_classes, heaviside, vanishes",
     [(2, "tanh", False), (11, "tanh", True), (19, "tanh", True), (19, "arctan", False)],
 )
 def test_near_a_uniform_softmax_the_gradient_vanishes_with_11_classes_or_more(

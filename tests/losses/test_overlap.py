@@ -7,7 +7,7 @@ import segmentation_models_pytorch as smp
 import torch
 
 from losslab.losses import build_loss, dice, iou
-from tests.losses.cases import random_case
+from tests.losses.cases import in_turn, random_case
 
 LOG3 = math.log(3)
 
@@ -110,10 +110,8 @@ def test_an_image_with_nothing_annotated_is_not_in_the_mean_over_images():
         )
 
 
-@pytest.mark.parametrize(
-    ("name", "peer"), [("iou", smp.losses.JaccardLoss), ("dice", smp.losses.DiceLoss)]
-)
-@pytest.mark.parametrize("mode", ["binary", "multiclass"])
+@in_turn("name, peer", [("iou", smp.losses.JaccardLoss), ("dice", smp.losses.DiceLoss)])
+@in_turn("mode", ["binary", "multiclass"])
 def test_overlap_losses_agree_with_smp_where_the_definitions_coincide(name, peer, mode):
     num_classes = 1 if mode == "binary" else 5
     logits, labels = random_case(num_classes, void=0.0)

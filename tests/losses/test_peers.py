@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +11,11 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from losslab.bench import peers as module
+from losslab.bench.peers import PEERS, Peer, missing_libraries, peers
 from losslab.losses import LOSSES, build_loss
-from losslab.losses import peers as module
-from losslab.losses.contracts import LossCard, loss_card
-from losslab.losses.contracts.tables import facts
-from losslab.losses.peers import PEERS, Peer, missing_libraries, peers
-from tests.losses.cases import random_case
+from losslab.losses.card import loss_card
+from tests.losses.cases import in_turn, random_case
 
 
 def peer(title: str) -> Peer:
@@ -26,9 +25,10 @@ def peer(title: str) -> Peer:
     return PEERS[title]
 
 
-@cache
-def card(title: str, num_classes: int = 4, *, largest_size: int = 32) -> LossCard:
-    return loss_card(peer(title), num_classes=num_classes, largest_size=largest_size)
+def probe(loss: Any, name: str) -> float:
+    """One value of the card of a loss; NaN where it raises."""
+    card = loss_card(loss).set_index("probe")
+    return float(card["value"][name])
 
 
 def plain_case(num_classes: int) -> tuple[Tensor, Tensor]:
@@ -64,7 +64,7 @@ SAME: list[tuple[str, str, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("title", "expression", "num_classes"), SAME)
+@in_turn("title, expression, num_classes", SAME)
 def test_a_peer_agrees_with_ours_on_one_picture_without_void_or_absent_classes(
     title: str, expression: str, num_classes: int
 ) -> None:
@@ -74,8 +74,8 @@ def test_a_peer_agrees_with_ours_on_one_picture_without_void_or_absent_classes(
     torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("title", PEERS)
-@pytest.mark.parametrize("num_classes", [1, 4])
+@in_turn("title", PEERS)
+@in_turn("num_classes", [1, 4])
 def test_every_peer_gives_a_scalar_with_a_gradient_binary_and_not(
     title: str, num_classes: int
 ) -> None:
@@ -92,32 +92,22 @@ def test_every_counterpart_is_a_loss_of_ours() -> None:
     assert {peer.counterpart for peer in PEERS.values()} <= set(LOSSES)
 
 
-def test_smp_dice_is_no_number_on_half_logits_from_256() -> None:
-    found = card("smp DiceLoss", largest_size=256)
-    assert found.get("half precision", "float16", "first wrong size") == 256
-    assert str(found.get("half precision", "float16", "value there")) in ("nan", "inf", "-inf")
-    ours = loss_card("dice", largest_size=256)
-    assert ours.get("half precision", "float16", "first wrong size") is None
-
-
-def test_smp_dice_fades_with_the_number_of_absent_classes() -> None:
-    case = ("class count", "one class, all wrong, 19 classes")
-    assert card("smp DiceLoss").get(*case) == pytest.approx(1 / 19, abs=1e-4)
-    assert loss_card("dice", largest_size=32).get(*case) == pytest.approx(1, abs=1e-6)
-
-
-def test_smp_multiclass_focal_is_one_sigmoid_a_class() -> None:
-    """So a constant added to all logits of a pixel, which softmax does not see, changes it."""
-    added = ("invariances", "a constant added to all logits of a pixel", "holds")
-    assert card("smp FocalLoss").get(*added) is False
-    assert loss_card("focal", largest_size=32).get(*added) is True
-
-
-def test_smp_cross_entropy_averages_over_void_pixels() -> None:
-    found = card("smp SoftCrossEntropyLoss")
-    whole, half = (found.get("void", f"{share} of 4 pixels void") for share in (0, 2))
-    assert half == pytest.approx(whole / 2, rel=1e-4)
-    assert facts(loss_card("ce", largest_size=32))["half void"] == "the same"
+def test_what_smp_does_that_ours_does_not() -> None:
+    """Dice is NaN on half logits at 256 x 256 and fades with absent classes; multiclass focal loss
+    is one sigmoid a class, so that it sees a constant added to all logits; cross-entropy averages
+    over void pixels.
+    """
+    many = "one class of many, all wrong"
+    assert np.isnan(probe(peer("smp DiceLoss"), "float16"))
+    assert abs(probe("dice", "float16")) < 1e-3
+    assert probe(peer("smp DiceLoss"), many) == pytest.approx(1 / 19, abs=1e-4)
+    assert probe("dice", many) == pytest.approx(1, abs=1e-6)
+    logits, labels = plain_case(4)
+    smp_focal, ours = peer("smp FocalLoss").build(4), build_loss("focal", 4)
+    assert not torch.isclose(smp_focal(logits + 1, labels), smp_focal(logits, labels), rtol=1e-3)
+    torch.testing.assert_close(ours(logits + 1, labels), ours(logits, labels))
+    assert probe(peer("smp SoftCrossEntropyLoss"), "half void") == pytest.approx(0.5, rel=1e-4)
+    assert probe("ce", "half void") == pytest.approx(1, rel=1e-4)
 
 
 def test_kornia_dice_is_no_more_than_one_minus_the_mean_of_p_true() -> None:
@@ -134,10 +124,10 @@ def test_monai_focal_with_an_ignore_index_is_the_sum_over_classes_and_not_their_
     torch.testing.assert_close(peer("monai FocalLoss").build(4)(logits, labels), 4 * mean)
 
 
-@pytest.mark.parametrize("title", ["monai GeneralizedDiceLoss", "monai DiceCELoss"])
-def test_monai_losses_without_an_ignore_index_refuse_void_pixels(title: str) -> None:
-    words = str(card(title).get("void", "logits under void", "enters the value"))
-    assert words.startswith("raises ")
+def test_monai_losses_without_an_ignore_index_refuse_void_pixels() -> None:
+    for title in ("monai GeneralizedDiceLoss", "monai DiceCELoss"):
+        card = loss_card(peer(title)).set_index("probe")
+        assert card["error"]["logits under void"].startswith("raises ")
 
 
 def test_scipys_distances_to_what_is_not_there_are_no_distances() -> None:
@@ -163,7 +153,7 @@ def test_peers_of_a_library_that_is_missing_are_left_out_with_a_sentence(
 
 def test_importing_the_losses_imports_no_other_library() -> None:
     code = (
-        "import sys, losslab.losses, losslab.losses.peers, losslab.losses.contracts\n"
+        "import sys, losslab.losses, losslab.bench.peers, losslab.losses.card\n"
         "print([n for n in ('monai', 'kornia', 'segmentation_models_pytorch') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

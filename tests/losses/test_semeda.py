@@ -6,7 +6,7 @@ import torch
 from losslab.errors import DataError, SpecError
 from losslab.losses import EdgeNet, build_loss, semeda
 from losslab.losses.edges import CHANNELS, label_masks, probability_masks
-from tests.losses.cases import random_case, random_edge_net, sure_logits
+from tests.losses.cases import in_turn, random_case, random_edge_net, sure_logits
 
 WEIGHTS = [(1.0, 1.0, 0.0), (0.5, 2.0, 3.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0)]
 
@@ -30,9 +30,9 @@ def value_and_gradient(function, logits):
     return value.detach(), torch.autograd.grad(value, logits)[0]
 
 
-@pytest.mark.parametrize("reduction", ["mean", "l1"])
-@pytest.mark.parametrize("weights", WEIGHTS)
-@pytest.mark.parametrize("num_classes", [1, 2, 5])
+@in_turn("reduction", ["mean", "l1"])
+@in_turn("weights", WEIGHTS)
+@in_turn("num_classes", [1, 2, 5])
 def test_value_and_gradient_are_those_of_the_plain_form(num_classes, weights, reduction):
     logits, labels = random_case(num_classes, size=(9, 7))
     net = random_edge_net(num_classes).double()
@@ -43,26 +43,6 @@ def test_value_and_gradient_are_those_of_the_plain_form(num_classes, weights, re
         logits,
     )
     torch.testing.assert_close(ours, plain, rtol=1e-12, atol=1e-15)
-
-
-@pytest.mark.parametrize("pixels", [1, 8, 24, 64, 100, 1000])
-@pytest.mark.parametrize("shortest", [1, 2, 5])
-@pytest.mark.parametrize("weights", WEIGHTS)
-def test_strips_of_any_height_give_what_whole_images_give(weights, shortest, pixels, monkeypatch):
-    logits, labels = random_case(4, size=(13, 8))
-    net = random_edge_net(4).double()
-
-    def ours(layout):
-        return value_and_gradient(
-            lambda x: semeda(x, labels, edge_net=net, weights=weights),
-            logits.contiguous(memory_format=layout),
-        )
-
-    whole = ours(torch.contiguous_format)
-    monkeypatch.setattr("losslab.losses.sums.SHORTEST", shortest)
-    monkeypatch.setattr("losslab.losses.edges.STRIP", pixels)
-    for layout in (torch.contiguous_format, torch.channels_last):
-        torch.testing.assert_close(ours(layout), whole, rtol=1e-12, atol=1e-15)
 
 
 def test_a_hand_made_net_gives_the_value_on_paper():
@@ -83,7 +63,7 @@ def test_a_hand_made_net_gives_the_value_on_paper():
     assert float(loss) == pytest.approx(2 * first / 16 + 5 * second / 32)
 
 
-@pytest.mark.parametrize("num_classes", [1, 5])
+@in_turn("num_classes", [1, 5])
 def test_the_two_reductions_differ_by_the_number_of_channels(num_classes):
     logits, labels = random_case(num_classes)
     net = random_edge_net(num_classes)
@@ -136,7 +116,7 @@ def test_the_arithmetic_is_float64_for_float64_logits_and_a_float32_net():
     assert next(net.parameters()).dtype == torch.float32
 
 
-@pytest.mark.parametrize("num_classes", [1, 4])
+@in_turn("num_classes", [1, 4])
 def test_without_a_gradient_wanted_the_value_is_the_same(num_classes):
     logits, labels = random_case(num_classes)
     net = random_edge_net(num_classes)
@@ -144,20 +124,6 @@ def test_without_a_gradient_wanted_the_value_is_the_same(num_classes):
         value = semeda(logits, labels, edge_net=net)
     assert not value.requires_grad
     assert value == semeda(logits.requires_grad_(), labels, edge_net=net)
-
-
-def test_small_gradients_survive_half_precision():
-    labels = torch.randint(0, 3, (2, 200, 200), generator=torch.Generator().manual_seed(0))
-    logits = torch.randn(2, 3, 200, 200, generator=torch.Generator().manual_seed(1)).half()
-    net = random_edge_net(3)
-
-    def scaled(x):  # as a loss scaler does: 1 / 80,000 pixels is no number of half precision
-        return 2.0**16 * semeda(x, labels, edge_net=net)
-
-    _, gradient = value_and_gradient(scaled, logits)
-    _, expected = value_and_gradient(scaled, logits.float())
-    largest = float(expected.abs().max())
-    torch.testing.assert_close(gradient.float(), expected, rtol=1e-2, atol=5e-3 * largest)
 
 
 def test_a_right_and_sure_prediction_has_the_embeddings_of_the_labels():
@@ -180,7 +146,7 @@ def test_an_edge_net_for_another_number_of_classes_is_refused():
         semeda(logits, labels, edge_net=EdgeNet(5))
 
 
-@pytest.mark.parametrize("num_classes", [1, 4])
+@in_turn("num_classes", [1, 4])
 def test_the_layers_have_16_32_and_2_channels_and_the_last_sums_to_1(num_classes):
     _, labels = random_case(num_classes)
     net = random_edge_net(num_classes)
@@ -193,7 +159,7 @@ def test_the_layers_have_16_32_and_2_channels_and_the_last_sums_to_1(num_classes
     torch.testing.assert_close(net(masks).softmax(1), edges)
 
 
-@pytest.mark.parametrize("num_classes", [1, 3])
+@in_turn("num_classes", [1, 3])
 def test_masks_have_a_channel_a_class_and_are_0_at_void(num_classes):
     logits, labels = random_case(num_classes)
     masks = label_masks(labels, num_classes)

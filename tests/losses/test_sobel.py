@@ -36,20 +36,6 @@ def test_value_and_gradient_are_those_of_convolutions(num_classes):
     torch.testing.assert_close(ours, plain, rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize("shortest", [1, 2, 5])
-@pytest.mark.parametrize("logits_in_strip", [1, 30, 96, 200, 10_000])
-def test_strips_of_any_height_give_what_whole_images_give(logits_in_strip, shortest, monkeypatch):
-    logits, labels = random_case(3, size=(13, 8))
-    whole = value_and_gradient(lambda x: sobel(x, labels), logits)
-    monkeypatch.setattr("losslab.losses.sums.SHORTEST", shortest)
-    monkeypatch.setattr("losslab.losses.sums.PIECE", logits_in_strip)
-    for layout in (torch.contiguous_format, torch.channels_last):
-        ours = value_and_gradient(
-            lambda x: sobel(x, labels), logits.contiguous(memory_format=layout)
-        )
-        torch.testing.assert_close(ours, whole, rtol=1e-12, atol=1e-15)
-
-
 def test_a_lone_wrong_pixel_costs_what_its_eight_neighbours_respond():
     labels = torch.zeros(1, 5, 5, dtype=torch.int64)
     predicted = labels.clone()

@@ -8,7 +8,7 @@ import torch
 
 from losslab.errors import DataError, SpecError
 from losslab.losses import build_loss, canonical, dice, source_digests, user_losses
-from tests.losses.cases import random_case
+from tests.losses.cases import in_turn, random_case
 
 SOURCE = """
 import torch
@@ -80,8 +80,8 @@ def test_an_instance_of_a_module_is_a_loss_too(module):
     assert float(scaled) == pytest.approx(3 * float(logits.mean()))
 
 
-@pytest.mark.parametrize(
-    ("given", "kept"),
+@in_turn(
+    "given, kept",
     [
         ("centre=(1, 2, 3)", "(centre=(1, 2, 3))"),
         ("sides=(1., 2.)", "(sides=(1, 2))"),
@@ -96,8 +96,8 @@ def test_options_of_any_type_are_read(module, given, kept):
     assert canonical(text) == f"{module}:odd{kept}"
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
+@in_turn(
+    "text, words",
     [
         ("no_such_module_at_all:mine", "cannot be imported (ModuleNotFoundError"),
         ("{module}:log_dize", "unknown function 'log_dize'"),
@@ -140,8 +140,8 @@ def test_a_callable_is_an_objective():
     assert both["2*mine"] == logits.mean()
 
 
-@pytest.mark.parametrize(
-    ("function", "words"),
+@in_turn(
+    "function, words",
     [
         (lambda logits, labels: logits.mean(1), "returned shape (3, 7, 5); a loss returns one"),
         (lambda logits, labels: 0.5, "returned 0.5; a loss returns one number as a tensor"),

@@ -202,3 +202,28 @@ def test_an_encoder_that_cannot_be_dilated_is_refused(encoder: str) -> None:
 def test_one_of_timms_that_cannot_be_dilated_is_refused_when_it_is_built(encoder: str) -> None:
     with pytest.raises(SpecError, match=f"'{encoder}' does not fit smp's DeepLabV3Plus"):
         build_model("deeplabv3plus", num_classes=2, encoder=encoder)
+
+
+def test_layers_that_no_encoder_brings_begin_as_kerass_where_asked() -> None:
+    torch.manual_seed(0)
+    model = build_model("bfcn32s", num_classes=1, initialization="glorot")
+    known = {id(layer) for layer in model.encoder.modules()}
+    head = [m for m in model.modules() if type(m) is torch.nn.Conv2d and id(m) not in known]
+    assert head
+    for layer in head:
+        # Glorot & Bengio 2010, eq. 16; a uniform draw deviates by its bound over the root of 3.
+        fan_in, fan_out = (n * layer.weight[0, 0].numel() for n in layer.weight.shape[1::-1])
+        bound = (6 / (fan_in + fan_out)) ** 0.5
+        assert layer.weight.abs().max() <= bound
+        assert float(layer.weight.std()) == pytest.approx(bound / 3**0.5, rel=0.1)
+        assert layer.bias is None or not layer.bias.any()
+
+
+def test_deeplabv3plus_pools_at_the_rates_that_it_is_given() -> None:
+    for rates, options in (
+        ((12, 24, 36), {}),
+        ((6, 12, 18), {"decoder_atrous_rates": [6, 12, 18]}),
+    ):
+        model = build_model("deeplabv3plus", num_classes=2, encoder="resnet18", **options)
+        dilations = {m.dilation[0] for m in model.modules() if isinstance(m, torch.nn.Conv2d)}
+        assert set(rates) <= dilations

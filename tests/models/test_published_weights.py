@@ -95,7 +95,9 @@ def test_torchvisions_weights_are_fetched_once(
     hub_folder: Path, monkeypatch: pytest.MonkeyPatch, serve: Serve, resnet18: bytes
 ) -> None:
     name = publish(monkeypatch, serve, resnet18)
-    path = find_weights("fcn16s", "resnet18", "imagenet")
+    found = find_weights("fcn16s", "resnet18", "imagenet")
+    assert found is not None
+    path = found.path
     assert path == hub_folder / name
     assert path.read_bytes() == resnet18
     monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *a, **k: pytest.fail("again"))
@@ -184,7 +186,9 @@ def test_where_there_is_a_proxy_the_proxy_is_tried(
     monkeypatch.setenv("http_proxy", serve({url: resnet18}))
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setattr(urllib.request, "_opener", None)  # it remembers the proxies it began with
-    path = find_weights("fcn16s", "resnet18", "imagenet")
+    found = find_weights("fcn16s", "resnet18", "imagenet")
+    assert found is not None
+    path = found.path
     assert path is not None
     assert path.read_bytes() == resnet18
 
@@ -222,7 +226,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[bytes]:
 
 
 def test_published_weights_are_fetched_once_from_the_hub(hub: bytes) -> None:
-    path = find_weights("unet", "resnet18", "imagenet")
+    found = find_weights("unet", "resnet18", "imagenet")
+    assert found is not None
+    path = found.path
     assert path is not None
     assert path.read_bytes() == hub
     model = build_model("unet", num_classes=2, encoder="resnet18", weights="imagenet")

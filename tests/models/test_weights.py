@@ -236,9 +236,10 @@ def test_published_weights_are_looked_for_in_ones_own_folder_first(
 ) -> None:
     monkeypatch.setenv("LOSSLAB_WEIGHTS", str(tmp_path))
     (tmp_path / "resnet34.safetensors").write_bytes(b"")
-    assert find_weights(name, "resnet34", "imagenet") == tmp_path / "resnet34.safetensors"
+    published = find_weights(name, "resnet34", "imagenet")
+    assert published == (tmp_path / "resnet34.safetensors", "LOSSLAB_WEIGHTS")
     (tmp_path / "mine.pt").write_bytes(b"")
-    assert find_weights(name, "resnet34", "mine.pt") == tmp_path / "mine.pt"
+    assert find_weights(name, "resnet34", "mine.pt") == (tmp_path / "mine.pt", "file")
 
 
 def test_random_weights_are_no_file() -> None:
@@ -274,7 +275,7 @@ def test_a_file_that_timm_cannot_fit_whole_is_refused(
         del timm_file[name]
         extra = {name: torch.rand(3, 3)} if damage == "shape" else {}
         safetensors.torch.save_file(timm_file | extra, path)
-    message = "does not fit timm's resnet10t" + ("" if damage == "html" else f".*{name}")
+    message = "not a readable weights file" if damage == "html" else f"not fit the encoder.*{name}"
     with pytest.raises(WeightsError, match=message):
         build_model("unet", num_classes=2, encoder="tu-resnet10t", weights="imagenet", **SMALL)
 
@@ -284,7 +285,8 @@ def test_torchvisions_file_is_found_in_ones_own_folder_by_its_published_name_too
 ) -> None:
     monkeypatch.setenv("LOSSLAB_WEIGHTS", str(tmp_path))
     (tmp_path / "vgg16-397923af.pth").write_bytes(b"")
-    assert find_weights("bfcn32s", "vgg16", "imagenet") == tmp_path / "vgg16-397923af.pth"
+    found = find_weights("bfcn32s", "vgg16", "imagenet")
+    assert found == (tmp_path / "vgg16-397923af.pth", "LOSSLAB_WEIGHTS")
 
 
 @pytest.mark.parametrize("content", [{1: torch.zeros(2)}, {"epoch": 3}, [torch.zeros(2)]])

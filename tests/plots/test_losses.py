@@ -5,8 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from losslab.losses.contracts.sweeps import gradient_maps, loss_functions, sweep
-from losslab.losses.situations import Situation
+from losslab.losses.card import Situation, gradient_maps, sweep
 from losslab.plots.losses import (
     gradients_figure,
     masks_figure,
@@ -41,7 +40,7 @@ def test_a_loss_without_a_gradient_and_one_that_is_not_finite_say_so() -> None:
 
 def test_the_gradients_of_many_losses_fit_the_page_and_name_each_loss() -> None:
     names = ["ce", "dice", "iou", "focal", "combo", "dice_focal", "dice + 0.25*focal(gamma=3)"]
-    maps = gradient_maps(loss_functions(names), SITUATION)
+    maps = gradient_maps(names, SITUATION)
     figure = gradients_figure(maps, SITUATION)
     assert figure.get_figwidth() == PAGE
     assert outside(figure) == []
@@ -50,7 +49,7 @@ def test_the_gradients_of_many_losses_fit_the_page_and_name_each_loss() -> None:
 
 
 def test_sweeps_have_a_row_for_each_loss_and_share_its_scale() -> None:
-    functions = loss_functions(["ce", "dice"])
+    functions = ["ce", "dice"]
     parts = [sweep(functions, SITUATION, "shift", [0, 3]), sweep(functions, SITUATION, "hole", [0])]
     figure = sweeps_figure(pd.concat(parts))
     assert outside(figure) == []
@@ -66,7 +65,7 @@ def test_a_loss_that_raises_says_so_in_its_place_and_the_others_are_drawn() -> N
     def raising(logits: Tensor, labels: Tensor) -> Tensor:
         raise ValueError("not today, and not for a picture like this one either")
 
-    functions = loss_functions([raising, "ce"])
+    functions = [raising, "ce"]
     figure = gradients_figure(gradient_maps(functions, SITUATION), SITUATION)
     assert outside(figure) == []
     texts = [t.get_text().replace("\n", " ") for axes in figure.axes for t in axes.texts]

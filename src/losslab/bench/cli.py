@@ -54,10 +54,10 @@ def losses(
     """Time and memory of each loss, forward and backward, in units of torch's cross-entropy."""
     from losslab.bench.inputs import DTYPES, LAYOUTS, parse_shape
     from losslab.bench.losses import Setting, bench_losses
+    from losslab.bench.peers import missing_libraries
     from losslab.bench.report import losses_text, machine, verdict, write_report
     from losslab.bench.rows import default_losses
     from losslab.losses import canonical
-    from losslab.losses.peers import missing_libraries
     from losslab.training.device import choose_device
 
     where = choose_device(device)

@@ -11,10 +11,10 @@ import torch
 
 import losslab
 from losslab.analysis.tables import markdown_table
+from losslab.bench.peers import installed
 from losslab.bench.targets import LOOP_SHARE
 from losslab.bench.training import BASELINE, SECTIONS
 from losslab.files import write_atomically
-from losslab.losses.peers import installed
 from losslab.training.device import describe_machine, pin_allocator
 
 PACKAGES = {"smp": "segmentation-models-pytorch"}

@@ -9,13 +9,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits, conv2d, cross_
 
 from losslab.bench import naive
 from losslab.bench.inputs import Inputs
+from losslab.bench.peers import Peer, peers
 from losslab.bench.targets import ARITHMETIC, ON_THE_FLY
 from losslab.bench.timing import Call
 from losslab.constants import IGNORE_INDEX
 from losslab.losses import LOSSES, EdgeNet, build_loss, label_maps_of, needs_edge_net, parse
 from losslab.losses.edges import random_edge_net
 from losslab.losses.label_maps import label_map
-from losslab.losses.peers import Peer, peers
 
 OURS, TORCH, NAIVE = "losslab", "torch", "naive"
 

@@ -38,6 +38,9 @@ AUGMENTATIONS = {
 }
 
 # Mean and standard deviation of ImageNet's pixels, on a scale of 0 to 1.
+Channels = tuple[float, float, float]
+"""A number for red, green and blue."""
+
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
@@ -131,16 +134,20 @@ def draw_geometry(
     return Geometry(places, steps.scale, crop_size, mirrored, extents)
 
 
-def normalize(images: UInt8[Tensor, "n 3 h w"]) -> Float32[Tensor, "n 3 h w"]:
-    """Pictures with ImageNet's mean and standard deviation taken out, channels last in memory."""
-    scale, shift = _constants(images.device)
+def normalize(
+    images: UInt8[Tensor, "n 3 h w"], mean: Channels = MEAN, std: Channels = STD
+) -> Float32[Tensor, "n 3 h w"]:
+    """Pictures with the mean and standard deviation of 0..1 taken out (ImageNet's, unless another
+    encoder was trained with others), channels last in memory.
+    """
+    scale, shift = _constants(images.device, mean, std)
     return images.to(torch.float32, memory_format=torch.channels_last).mul_(scale).add_(shift)
 
 
 @lru_cache(maxsize=16)
-def _constants(device: torch.device) -> tuple[Tensor, Tensor]:
+def _constants(device: torch.device, mean: Channels, std: Channels) -> tuple[Tensor, Tensor]:
     """Factor and summand that normalise 0..255; made once a device, for each copy to a GPU is a
     wait.
     """
-    mean, std = (torch.tensor(v, dtype=torch.float64).view(3, 1, 1) for v in (MEAN, STD))
-    return (1 / (255 * std)).float().to(device), (-mean / std).float().to(device)
+    means, stds = (torch.tensor(v, dtype=torch.float64).view(3, 1, 1) for v in (mean, std))
+    return (1 / (255 * stds)).float().to(device), (-means / stds).float().to(device)

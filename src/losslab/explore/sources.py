@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from losslab.analysis.samples import Sample, SampleIndex, read_index, read_sample
 from losslab.data.fitting import cut
 from losslab.data.transforms import normalize
 from losslab.errors import StudyError, unknown
 from losslab.metrics import entropy, entropy_of_probabilities
+from losslab.models import Segmenter
 from losslab.postprocess.kept import NAME
 from losslab.postprocess.probabilities import FOLDER, load_probabilities, path_of
 from losslab.training.device import autocast, choose_device
@@ -105,7 +106,7 @@ class RunPictures:
             return None
 
     @cached_property
-    def _network(self) -> nn.Module:
+    def _network(self) -> Segmenter:
         return self.run.network(self._device)
 
     @cached_property
@@ -115,7 +116,7 @@ class RunPictures:
     def _predicted(self, place: int) -> tuple[np.ndarray, np.ndarray]:
         images, _ = next(iter(self._pictures.batches([[place]])))
         with torch.inference_mode(), autocast(self._device, self.run.spec.precision):
-            logits = self._network(normalize(images)).float()
+            logits = self._network(normalize(images, *self._network.statistics)).float()
         logits = cut(logits, self.run.data.test.extents[place].tolist())
         return _arrays(classify(logits), entropy(logits))
 

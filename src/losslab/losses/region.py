@@ -170,7 +170,7 @@ def levelset(
     hg, h_, g, rest = h.py, h.p - h.py, sums.y - h.py, sums.n - sums.y - h.p + h.py
     # Where nothing is inside, or nothing outside, that part of the energy is 0. The energy is least
     # at these means, so its gradient is that with them held fixed: eq. 7.
-    c1, c2 = ratio(hg, h.p, empty=0.0), ratio(g, sums.n - h.p, empty=0.0)
+    c1, c2 = ratio(hg, h.p, empty=0), ratio(g, sums.n - h.p, empty=0)
     energy = hg * (1 - c1) ** 2 + h_ * c1**2 + g * (1 - c2) ** 2 + rest * c2**2
     # Absent classes have no energy. The binary background has that of the foreground.
     of_image = energy.sum(1, keepdim=True) * (2 if energy.shape[1] == 1 else 1)

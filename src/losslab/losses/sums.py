@@ -234,9 +234,8 @@ class Sums:
         masses = [Mass(rows[i - width], rows[i - width + 1], rows[i - 1]) for i in ends]
         self.p, self.py, self.wpy = masses[0]
         self.of = dict(zip(needs.functions, masses[1:], strict=True))
-        n, *pixel = singles.unbind(1)
-        self.n = n.detach()[:, None]
-        self.pixel = dict(zip(needs.pixel_functions, pixel, strict=True))
+        self.n = singles[:, :1].detach()
+        self.pixel = {g: singles[:, i] for i, g in enumerate(needs.pixel_functions, 1)}
 
     def pooled(self, *, batch: bool = False, classes: bool = False) -> "Sums":
         """The same sums over all images together (n = 1), or over all classes (c = 1)."""
@@ -298,7 +297,8 @@ class _RegionSums(torch.autograd.Function):
         kind, (n, c) = sum_type(logits), logits.shape[:2]
         ctx.needs, ctx.width = needs, 2 if weights is None else 3
         ctx.save_for_backward(logits, labels, weights)
-        ctx.kept = ctx.kept_log_p = None
+        ctx.set_materialize_grads(False)
+        ctx.kept = ctx.kept_log_p = ctx.piece = None
         if ctx.needs_input_grad[0] and logits.dtype == kind:
             ctx.kept = torch.empty_like(logits)
             if any(g is not nll for g in needs.pixel_functions):
@@ -316,15 +316,13 @@ class _RegionSums(torch.autograd.Function):
                 sums += [view.sum(2), _by_class(own, piece, c)]
                 if piece.weight is not None:
                     sums.append(_by_class(own * piece.weight, piece, c))
-            ones = piece.label
-            if c > 1:
-                ones = _cleared(torch.ones_like(ones, dtype=kind), piece.keep)
-            sums.append(_by_class(ones, piece, c))
+            sums.append(_labelled(piece, c, kind))
             count = sums[-1].sum(1)
             if c == 1:  # all bits set is -1
                 count = p.shape[2] if piece.keep is None else -piece.keep.sum(1, dtype=kind)
             if piece.weight is not None:
-                sums.append(_by_class(_cleared(ones * piece.weight, piece.keep), piece, c))
+                weight = piece.weight * piece.label if c == 1 else piece.weight.clone()
+                sums.append(_by_class(_cleared(weight, piece.keep), piece, c))
             totals[images].add_(torch.stack(sums, 1))
             singles[images, 0].add_(count)
             for index, g in enumerate(needs.pixel_functions, 1):
@@ -333,12 +331,18 @@ class _RegionSums(torch.autograd.Function):
                 _put(p, ctx.kept[images, :, rows])
             if ctx.kept_log_p is not None:
                 _put(log_p, ctx.kept_log_p[images, rows])
+            if logits.device.type not in PIECEWISE:
+                ctx.piece = piece  # the only one
         return totals, singles
 
     @staticmethod
     def backward(ctx, d_totals, d_singles):
         logits, labels, weights = ctx.saved_tensors
         needs, masses = ctx.needs, 1 + len(ctx.needs.functions)
+        if d_totals is None:
+            height = ctx.width * (1 + masses) - 1
+            shape = (len(logits), height, logits.shape[1])
+            d_totals = logits.new_zeros(shape, dtype=sum_type(logits))
         with torch.autocast(logits.device.type, enabled=False):
             if torch.is_grad_enabled():  # a gradient that will have a gradient
                 sums = _whole_region_sums(logits, labels, weights, needs)
@@ -350,7 +354,7 @@ class _RegionSums(torch.autograd.Function):
             kept, ctx.kept = ctx.kept, None
             gradient = torch.empty_like(logits) if kept is None else kept
             for images, rows, _ in _pieces(logits):
-                piece = _read(logits, labels, weights, images, rows)
+                piece = ctx.piece or _read(logits, labels, weights, images, rows)
                 log_p: Any = None
                 target = gradient[images, :, rows]
                 p = target.flatten(2)
@@ -360,8 +364,9 @@ class _RegionSums(torch.autograd.Function):
                 elif ctx.kept_log_p is not None:
                     log_p = ctx.kept_log_p[images, rows].flatten(1)
                 by_log_p: Any = None
-                for index, g in enumerate(needs.pixel_functions, 1):
-                    slope = -d_singles[images, index, None]
+                used = needs.pixel_functions if d_singles is not None else ()
+                for index, g in enumerate(used, 1):
+                    slope: Tensor = -d_singles[images, index, None]  # pyright: ignore
                     if g is not nll:
                         slope = _slope(g, -log_p).mul_(slope)
                     by_log_p = slope if by_log_p is None else by_log_p + slope
@@ -416,7 +421,7 @@ def _of_own_class(values: Tensor, piece: _Piece) -> Tensor:
         return values[:, 0] * piece.label
     if piece.own is None:
         return values.gather(1, piece.label[:, None])[:, 0]
-    return torch.where(piece.own, values, 0).sum(1)
+    return (values * piece.own).sum(1)
 
 
 def _by_class(values: Tensor, piece: _Piece, c: int) -> Tensor:
@@ -430,7 +435,16 @@ def _by_class(values: Tensor, piece: _Piece, c: int) -> Tensor:
         totals = values.new_zeros((len(values), c), dtype=torch.float64)
         return totals.scatter_add_(1, piece.label, values.double()).to(values.dtype)
     # scatter_add adds in no fixed order on a GPU.
-    return torch.where(piece.own, values[:, None], 0).sum(2)
+    return (values[:, None] * piece.own).sum(2)
+
+
+def _labelled(piece: _Piece, c: int, kind: torch.dtype) -> Tensor:
+    """The number of pixels labelled as each class (k, c)."""
+    if c == 1:
+        return piece.label.sum(1, keepdim=True)
+    if piece.own is not None:
+        return piece.own.sum(2, dtype=kind)
+    return _by_class(_cleared(torch.ones_like(piece.label, dtype=kind), piece.keep), piece, c)
 
 
 def _slope(f: Function, values: Tensor) -> Tensor:
@@ -476,7 +490,7 @@ def _softmax_gradient(
         mean = torch.bmm(shared.mT, p).add_(own[:, None])
         p.mul_(torch.sub(shared, mean, out=torch.empty_like(p)))
     if piece.own is not None:
-        return p.add_(torch.where(piece.own, own[:, None], 0))
+        return p.add_(piece.own * own[:, None])
     return p.scatter_add_(1, piece.label[:, None], own[:, None])
 
 
@@ -546,10 +560,10 @@ Reduction = Literal["mean", "sum"]
 Smooth = Annotated[float | int, Ge(0), Le(1e9)]
 
 
-def ratio(above: Tensor, below: Tensor, *, empty: float = 1.0) -> Tensor:
+def ratio(above: Tensor, below: Tensor, *, empty: Literal[0, 1] = 1) -> Tensor:
     """above / below, and `empty` where below is 0, and above with it."""
-    nothing = (below <= 0).to(below.dtype)
-    return (above + empty * nothing) / (below + nothing)
+    nothing = below <= 0  # adds 1 where it is true
+    return (above + nothing if empty else above) / (below + nothing)
 
 
 def mean_of(sums: Sums, g: Function) -> Float[Tensor, ""]:
@@ -580,18 +594,19 @@ def pooled(
     several = sums.y.shape[1] > 1 and average != "micro"
     sums = sums.pooled(batch=per == "batch", classes=average == "micro")
     losses = formula(sums, smooth)
-    scored = (sums.n > 0).to(losses.dtype)
-    share = scored.expand_as(losses)
-    if several and absent != "count":
-        share = share * (sums.y > 0)
-    if several and average == "macro":
-        counted = share.sum(1, keepdim=True).clamp(min=1)
-        share = share / (counted if absent == "skip" else losses.shape[1])
-    if per == "image" and reduction == "mean":
-        images = scored.sum().clamp(min=1)
-        share, scored = share / images, scored / images
-    total = (losses * share).sum()
-    return total + constant * scored.sum() if constant else total
+    if several:
+        present = (sums.y > 0).to(losses.dtype) if absent != "count" else None
+        if average == "macro":
+            counted = losses.shape[1]
+            if present is not None and absent == "skip":
+                counted = present.sum(1, keepdim=True).clamp(min=1)
+            present = 1 / losses.shape[1] if present is None else present / counted
+        losses = losses if present is None else losses * present
+    if not constant and per == "batch":
+        return losses.sum()  # where nothing is annotated, unions are empty: no loss
+    scored = (sums.n[:, 0] > 0).to(losses.dtype)
+    of_image = (losses.sum(1) + constant) * scored
+    return of_image.sum() / (scored.sum().clamp(min=1) if reduction == "mean" else 1)
 
 
 POOLING = list(inspect.signature(pooled).parameters.values())[2:-1]

@@ -20,7 +20,8 @@ def e_measure_of_counts(counts: pd.DataFrame) -> pd.Series:
     annotated pixels, by N - 1 + eps, with xi = 2ab / (a^2 + b^2 + eps), a and b being prediction
     and label less their means. Where the label is of that class throughout, E is the share
     predicted so; where it lacks the class, the share predicted otherwise. For two binary maps xi
-    takes four values: the sum is one over the four confusion counts, and no pixel is looked at.
+    takes four values: the sum is one over the four confusion counts, and no pixel is looked at. The
+    shares of an empty or full label are means, divided by N.
     """
     tp, fp, fn, n = (counts[name].to_numpy(dtype=float) for name in ("tp", "fp", "fn", "pixels"))
     tn = n - tp - fp - fn

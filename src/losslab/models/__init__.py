@@ -3,7 +3,6 @@ out.
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -14,7 +13,13 @@ from losslab.models.options import Options
 from losslab.models.published import from_hub, from_torchvision
 from losslab.models.segmenter import Segmenter
 from losslab.models.trunks import BOTTLENECKS, RESNETS
-from losslab.models.weights import find_file, load_encoder
+from losslab.models.weights import (
+    WeightsFile,
+    find_file,
+    is_whole_timms,
+    load_encoder,
+    statistics,
+)
 
 __all__ = ["MODELS", "Segmenter", "build_model", "check_model", "default_encoder", "find_weights"]
 
@@ -65,15 +70,21 @@ def build_model(
     `num_classes` is 1 for a binary task; `encoder` None is the network's own. `weights` are the
     encoder's: None (random, from torch's global generator), "imagenet" or a file. Raises
     `SpecError` for an unknown name or option and `WeightsError` for weights that cannot be had.
+    Its `statistics` are the mean and standard deviation to normalise pictures with.
     """
     encoder = default_encoder(name) if encoder is None else encoder
     checked = check_model(name, encoder=encoder, options=options)
-    path = find_weights(name, encoder, weights)
+    found = find_weights(name, encoder, weights)
+    path = found.path if found else None
     what = {"num_classes": num_classes, "encoder": encoder, "options": checked}
-    by_timm = weights == "imagenet" and encoder.startswith("tu-")
+    by_timm = encoder.startswith("tu-") and path is not None and is_whole_timms(encoder, path)
     model = MODELS[name].build(**what, **({"timm_file": path} if by_timm else {}))
     if path is not None and not by_timm:
         load_encoder(model.encoder, path)
+    if checked.initialization == "glorot":
+        model.start_by_glorot()
+    if path is not None:
+        model.statistics = statistics(encoder)
     if checked.frozen_batch_norm:
         model.freeze_batch_norm()
     return model
@@ -106,7 +117,7 @@ def default_encoder(name: str) -> str:
     return _architecture(name).default_encoder
 
 
-def find_weights(name: str, encoder: str | None, weights: str | None) -> Path | None:
+def find_weights(name: str, encoder: str | None, weights: str | None) -> WeightsFile | None:
     """The file with the weights of that network's encoder, fetched where it must be; None for
     random ones. Raises `WeightsError`.
     """

@@ -6,6 +6,12 @@ from torch.nn import functional
 
 from losslab.errors import SpecError
 
+Channels = tuple[float, float, float]
+"""A number for red, green and blue."""
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of the red, green and blue of ImageNet's pictures."""
+
 
 class Segmenter(nn.Module):
     """A network whose logits have the size of the picture, whatever that size is.
@@ -22,6 +28,10 @@ class Segmenter(nn.Module):
     def __init__(self, network: nn.Module, *, stride: int, beyond: int = 0):
         super().__init__()
         self.network = network
+        self.statistics: tuple[Channels, Channels] = (MEAN, STD)
+        """Mean and standard deviation that pictures of 0..1 are normalised with: ImageNet's, or
+        those that the encoder's weights were trained with.
+        """
         self.stride = stride
         self.beyond = beyond
         self.frozen_batch_norm = False
@@ -51,6 +61,17 @@ class Segmenter(nn.Module):
         """The parameters that no encoder brings: they begin from random or set values."""
         known = {id(parameter) for parameter in self.encoder.parameters()}
         return [parameter for parameter in self.parameters() if id(parameter) not in known]
+
+    def start_by_glorot(self) -> None:
+        """Draw the weights of the head's convolutions anew, uniformly as Glorot & Bengio 2010 (eq.
+        16) and Keras do, and set their biases to 0; fixed upsampling stays.
+        """
+        encoder = {id(layer) for layer in self.encoder.modules()}
+        for layer in self.modules():
+            if type(layer) is nn.Conv2d and id(layer) not in encoder:
+                nn.init.xavier_uniform_(layer.weight)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
     def freeze_batch_norm(self) -> None:
         """Fix every batch normalisation for good: its statistics stay, its scale and shift do not

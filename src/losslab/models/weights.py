@@ -4,26 +4,50 @@ Published weights are looked for in the folder `LOSSLAB_WEIGHTS`, then where the
 them, and only then asked of their publisher.
 """
 
+import hashlib
 import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple, cast
+from urllib.parse import urlsplit
 
 import safetensors.torch
+import timm
 import torch
+import torchvision
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from losslab.errors import WeightsError, brief, unknown
-from losslab.models.published import own_folder
+from losslab.models.published import own_folder, torchvision_url
+from losslab.models.segmenter import MEAN, STD, Channels
 from losslab.models.trunks import ConvolutionalClassifier
+
+HALVES = ("xception", "inception", "timm-tf_efficientnet_lite", "timm-mobilenetv3")
+"""smp's encoders whose weights want pictures of -1..1."""
 
 SUFFIXES = (".safetensors", ".pt", ".pth")
 PREFIXES = ("network.encoder.", "encoder.", "backbone.")
 """Under which an encoder stands in a run's weights, in smp's and in torchvision's networks."""
 
 
-def find_file(encoder: str, weights: str | None, published: Callable[[str], Path]) -> Path | None:
+class WeightsFile(NamedTuple):
+    """A file that holds an encoder's weights."""
+
+    path: Path
+    origin: str
+    """Where it was found: "file", "LOSSLAB_WEIGHTS" or the publisher."""
+
+    def facts(self) -> dict[str, str]:
+        """What a run's record says of it: name, SHA-256 and origin."""
+        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        return {"file": self.path.name, "sha256": digest, "origin": self.origin}
+
+
+def find_file(
+    encoder: str, weights: str | None, published: Callable[[str], Path]
+) -> WeightsFile | None:
     """The file that holds an encoder's weights; None for random ones.
 
     `weights` is None, "imagenet" or a file (relative ones are also looked for in
@@ -33,19 +57,63 @@ def find_file(encoder: str, weights: str | None, published: Callable[[str], Path
     if weights is None:
         return None
     if weights == "imagenet":
-        own = [own_folder() / f"{encoder}{suffix}" for suffix in SUFFIXES]
+        names = [f"{encoder}{suffix}" for suffix in SUFFIXES]
+        if encoder in torchvision.models.list_models(torchvision.models):
+            names.append(Path(urlsplit(torchvision_url(encoder)).path).name)
+        own = [own_folder() / name for name in names]
         found = [path for path in own if path.is_file()] if "LOSSLAB_WEIGHTS" in os.environ else []
-        return found[0] if found else published(encoder)
+        if found:
+            return WeightsFile(found[0], "LOSSLAB_WEIGHTS")
+        return WeightsFile(published(encoder), published.__name__.removeprefix("from_"))
     if not weights.endswith(SUFFIXES):
         choices = ["imagenet", *(f"a file ending in {suffix}" for suffix in SUFFIXES)]
         raise WeightsError(unknown("encoder_weights", weights, choices))
     for path in (Path(weights).expanduser(), own_folder() / weights):
         if path.is_file():
-            return path
+            return WeightsFile(path, "file")
     raise WeightsError(
         f"weights file {weights!r} does not exist, neither as given nor in LOSSLAB_WEIGHTS "
         f"({os.environ.get('LOSSLAB_WEIGHTS', 'not set')})"
     )
+
+
+def statistics(encoder: str) -> tuple[Channels, Channels]:
+    """Mean and standard deviation of 0..1 that an encoder's published weights were trained with,
+    by timm's settings and by those that smp publishes beside its weights.
+    """
+    if encoder.startswith("tu-"):
+        known = timm.get_pretrained_cfg(encoder.removeprefix("tu-"))
+        return (cast(Channels, known.mean), cast(Channels, known.std)) if known else (MEAN, STD)
+    if encoder.startswith("dpn"):
+        scale = 1 / (0.0167 * 255)
+        return (124 / 255, 117 / 255, 104 / 255), (scale, scale, scale)
+    if encoder.startswith(HALVES):
+        return (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+    return MEAN, STD
+
+
+def is_timms(path: Path) -> bool:
+    """Whether a file holds a classifier by timm's own names, not an encoder as smp or a run writes
+    it.
+    """
+    return not any(name.startswith(("model.", *PREFIXES)) for name in _read(path))
+
+
+def is_whole_timms(encoder: str, path: Path) -> bool:
+    """Whether timm can fill its whole classifier from the file.
+
+    It then adapts its names to the features that it extracts; what a file lacks it would leave at
+    random, without a word.
+    """
+    if not is_timms(path):
+        return False
+    name = encoder.removeprefix("tu-")
+    try:
+        with torch.random.fork_rng(devices=[]):
+            timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(path)})
+    except Exception:  # what timm's reading and renaming of foreign files raises
+        return False
+    return True
 
 
 def load_encoder(encoder: nn.Module, path: Path) -> None:
@@ -59,8 +127,11 @@ def load_encoder(encoder: nn.Module, path: Path) -> None:
     state = _part(_read(path))
     if isinstance(encoder, ConvolutionalClassifier):
         state = encoder.adapted(state)
+    own = encoder.state_dict()
+    if all(name.startswith("model.") for name in own) and is_timms(path):
+        state = {f"model.{name}": value for name, value in state.items()}
     # torch before 0.4.1 did not count the batches behind the statistics, and nothing reads them
-    wanted = {k: v for k, v in encoder.state_dict().items() if not k.endswith("batches_tracked")}
+    wanted = {k: v for k, v in own.items() if not k.endswith("batches_tracked")}
     missing = sorted(wanted.keys() - state.keys())
     shapes = sorted(k for k in wanted.keys() & state.keys() if wanted[k].shape != state[k].shape)
     if missing or shapes:
@@ -73,7 +144,7 @@ def load_encoder(encoder: nn.Module, path: Path) -> None:
     broken = [k for k in wanted if not state[k].isfinite().all()]
     if broken:
         raise WeightsError(f"{path} holds numbers that are not finite ({broken[0]}, ...)")
-    encoder.load_state_dict({k: state[k] for k in encoder.state_dict() if k in state}, strict=False)
+    encoder.load_state_dict({k: state[k] for k in own if k in state}, strict=False)
 
 
 def _part(state: dict[str, Tensor]) -> dict[str, Tensor]:

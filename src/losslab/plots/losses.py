@@ -14,7 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from numpy import ndarray
 
-from losslab.losses.situations import Situation
+from losslab.losses.card import Situation
 from losslab.plots.style import PAGE, figure_style, new_figure
 
 PUSH_MAP = LinearSegmentedColormap.from_list(

@@ -16,6 +16,7 @@ from losslab.data.fitting import cut
 from losslab.data.transforms import normalize
 from losslab.errors import StudyError, brief
 from losslab.files import write_atomically, write_json
+from losslab.models import Segmenter
 from losslab.postprocess.kept import claim
 from losslab.training.device import autocast, choose_device, describe_machine
 from losslab.training.finished import FinishedRun
@@ -77,14 +78,12 @@ def store_probabilities(
     return folder
 
 
-def predicted(
-    model: torch.nn.Module, images: torch.Tensor, precision: str
-) -> tuple[torch.Tensor, float]:
+def predicted(model: Segmenter, images: torch.Tensor, precision: str) -> tuple[torch.Tensor, float]:
     """Probabilities (c, h, w) of one picture, and the seconds they took."""
     _wait_for(images.device)
     started = time.perf_counter()
     with autocast(images.device, precision):
-        logits = model(normalize(images))
+        logits = model(normalize(images, *model.statistics))
     logits = logits.float()[0]
     probs = logits.sigmoid() if len(logits) == 1 else logits.softmax(0)
     _wait_for(images.device)

@@ -9,14 +9,14 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from losslab.data import prepare
-from losslab.errors import StudyError
+from losslab.errors import StudyError, WeightsError
 from losslab.files import write_json
 from losslab.losses import needs_edge_net, source_digests, user_losses
 from losslab.models import find_weights
 from losslab.spec import RunSpec
 from losslab.study.dispatch import run_process, stop_runs
 from losslab.study.notebooks import check_parameters, find_template
-from losslab.study.store import is_done, read_done, read_fingerprint, read_user_losses
+from losslab.study.store import is_done, read_done, read_fingerprint, read_user_losses, read_weights
 from losslab.training.edges import edge_net_for
 
 
@@ -86,6 +86,7 @@ def check_runs(specs: Sequence[RunSpec], settings: Settings) -> None:
             fingerprints.append((data, prepared.fingerprint))
         _check_same_data(settings.runs / spec.run_id, known[0])
         _check_same_losses(settings.runs / spec.run_id, spec)
+        _check_same_weights(settings.runs / spec.run_id, spec)
 
 
 def check_writable(folder: Path, remedy: str) -> None:
@@ -118,6 +119,25 @@ def _check_same_losses(run_dir: Path, spec: RunSpec) -> None:
         raise StudyError(
             f"{run_dir} was made with another version of {', '.join(changed)}; delete the folder "
             "or choose another --runs"
+        )
+
+
+def _check_same_weights(run_dir: Path, spec: RunSpec) -> None:
+    """A finished run belongs to this study only if the file with its encoder's weights, where it
+    lies on this machine and is no publisher's, is the same.
+    """
+    then = read_weights(run_dir) if is_done(run_dir) else None
+    if not then or then["origin"] not in ("file", "LOSSLAB_WEIGHTS"):
+        return
+    try:
+        found = find_weights(spec.model, spec.encoder, spec.encoder_weights)
+    except WeightsError:  # gone: nothing to compare with
+        return
+    if found is not None and (now := found.facts())["sha256"] != then["sha256"]:
+        raise StudyError(
+            f"{run_dir} began with other weights of its encoder: {then['file']} with SHA-256 "
+            f"{then['sha256'][:12]}..., and {now['file']} now has {now['sha256'][:12]}...; delete "
+            "the folder, choose another --runs, or bring the file back"
         )
 
 

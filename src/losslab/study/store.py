@@ -38,6 +38,13 @@ def read_user_losses(run_dir: Path) -> dict[str, str]:
     return _read_json(run_dir / "run.json").get("user_losses", {})
 
 
+def read_weights(run_dir: Path) -> dict[str, Any] | None:
+    """What a done run's record says of its encoder's weights; None for random ones, and in records
+    from before it did.
+    """
+    return _read_json(run_dir / "run.json").get("weights")
+
+
 def load_results(
     runs: Path,
     run_ids: Iterable[str] | None = None,

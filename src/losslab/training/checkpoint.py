@@ -32,6 +32,10 @@ class Progress:
     seconds: float = 0.0
     epoch_seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+    peak_memory: int = 0
+    """Bytes, of training and validation."""
+    weights: dict[str, Any] | None = None
+    """The file with the encoder's weights that it began with, and their mean and deviation."""
 
 
 @dataclass

@@ -3,12 +3,13 @@
 import ctypes
 import os
 import platform
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
 
-from losslab.errors import SpecError
+from losslab.errors import SpecError, StudyError
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -27,6 +28,11 @@ def choose_device(name: str = "auto") -> torch.device:
         raise SpecError(f"device: {name!r} is not one of auto, cpu, cuda, cuda:N")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise SpecError("device: 'cuda' was asked for, but torch finds no GPU; use auto or cpu")
+    if device.type == "cuda" and device.index is not None:
+        count = torch.cuda.device_count()
+        if device.index >= count:
+            raise SpecError(f"device: {name!r} does not exist; cuda:0 to cuda:{count - 1} do")
+        torch.cuda.set_device(device)  # events and pinned memory are the current device's
     return device
 
 
@@ -71,6 +77,27 @@ def peak_memory(device: torch.device) -> int:
     import resource  # not on Windows, where only the CPU figure is missing
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Count the peak from here on, on a GPU: what lies there already is counted as it lies."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+@contextmanager
+def out_of_memory_named(device: torch.device, what: str) -> Iterator[None]:
+    """Raise `StudyError` that names what did not fit (`what`) and what to try."""
+    try:
+        yield
+    except RuntimeError as error:  # torch.OutOfMemoryError is one
+        full = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        if not full:
+            raise
+        raise StudyError(
+            f"out of memory on {device} with {what}; try a smaller batch_size, fewer pixels (size "
+            "or crop_size), precision bf16 or fp16, or pictures that are not resident"
+        ) from error
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:

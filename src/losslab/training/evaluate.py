@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from losslab.constants import IGNORE_INDEX
 from losslab.data import RunData
@@ -19,6 +19,7 @@ from losslab.data.transforms import normalize
 from losslab.files import write_atomically, write_json
 from losslab.losses import Objective
 from losslab.metrics import counts_table, entropy, group_counts_table
+from losslab.models import Segmenter
 from losslab.training.device import autocast
 from losslab.training.label_maps import LabelMaps
 from losslab.training.pictures import Pictures
@@ -40,14 +41,14 @@ class Evaluation(NamedTuple):
 
 @torch.inference_mode()
 def predictions(
-    model: nn.Module, pictures: Pictures, *, precision: str, batch_size: int
+    model: Segmenter, pictures: Pictures, *, precision: str, batch_size: int
 ) -> Iterator[tuple[slice, UInt8[Tensor, "n h w"], Float[Tensor, "n c h w"]]]:
     """Positions, labels and float32 logits of each batch of a split, in its order."""
     model.eval()
     groups = in_order(len(pictures), batch_size)
     for group, (images, labels) in zip(groups, pictures.batches(groups), strict=True):
         with autocast(pictures.device, precision):
-            logits = model(normalize(images))
+            logits = model(normalize(images, *model.statistics))
         yield slice(group[0], group[-1] + 1), labels, logits.float()
 
 
@@ -76,7 +77,7 @@ def classify(logits: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n h w"]:
 
 
 def evaluate(
-    model: nn.Module,
+    model: Segmenter,
     pictures: Pictures,
     data: RunData,
     *,
@@ -125,7 +126,7 @@ def evaluate(
 
 
 def write_samples(
-    model: nn.Module, pictures: Pictures, data: RunData, folder: Path, *, precision: str
+    model: Segmenter, pictures: Pictures, data: RunData, folder: Path, *, precision: str
 ) -> None:
     """Write a few test pictures with label, prediction and entropy as PNG, and an index of them.
 
@@ -142,7 +143,7 @@ def write_samples(
     for index in chosen:
         images, labels = next(iter(pictures.batches([[index]])))
         with torch.inference_mode(), autocast(pictures.device, precision):
-            logits = model(normalize(images)).float()
+            logits = model(normalize(images, *model.statistics)).float()
         extent = pictures.extents[index].tolist()
         images, labels, logits = (cut(one, extent) for one in (images, labels, logits))
         layers = {

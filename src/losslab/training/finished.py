@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from torch import nn
 
 from losslab.data import RunData, open_dataset, prepare
 from losslab.data.dataset import SegmentationDataset
 from losslab.data.digests import file_digest
 from losslab.errors import StudyError
-from losslab.models import build_model
+from losslab.models import Segmenter, build_model
 from losslab.spec import RunSpec
 from losslab.training.checkpoint import load_weights
+from losslab.training.record import statistics_of
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,15 @@ class FinishedRun:
     weights: Path
     original: SegmentationDataset
     """The whole data set; its files are read when a picture is asked for."""
+    encoder_weights: dict[str, Any] | None
+    """What its record says of the encoder's weights."""
 
     @property
     def identity(self) -> dict[str, str]:
         """What its predictions depend on: SHA-256 of its weights and of its data."""
         return {"weights": file_digest(self.weights), "data": self.data.fingerprint}
 
-    def network(self, device: torch.device) -> nn.Module:
+    def network(self, device: torch.device) -> Segmenter:
         """The network with the weights that were tested; no other weights are looked for."""
         model = build_model(
             self.spec.model,
@@ -48,6 +50,8 @@ class FinishedRun:
             **self.spec.model_options,
         )
         load_weights(model, self.weights)
+        if self.encoder_weights:
+            model.statistics = statistics_of(self.encoder_weights)
         return model.to(device).to(memory_format=torch.channels_last).eval()  # pyright: ignore
 
     def at_original_size(
@@ -96,7 +100,8 @@ def reopen(
     weights = run_dir / "best.safetensors"
     if not weights.is_file():
         raise StudyError(f"{weights} is missing; delete the run's folder to train it again")
-    return FinishedRun(run_dir, spec, fields["loss"], data, weights, original)
+    known = facts.get("weights")
+    return FinishedRun(run_dir, spec, fields["loss"], data, weights, original, known)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -36,8 +36,10 @@ from losslab.training.device import (
     autocast,
     choose_device,
     describe_machine,
+    out_of_memory_named,
     peak_memory,
     pin_allocator,
+    reset_peak_memory,
 )
 from losslab.training.edges import edge_net_for
 from losslab.training.evaluate import batch_at_test, evaluate, write_samples
@@ -56,6 +58,8 @@ from losslab.training.record import (
     is_better,
     mean_losses,
     speed,
+    statistics_of,
+    weights_facts,
     write_history,
 )
 from losslab.training.stop import StopRequest
@@ -106,17 +110,19 @@ def train(
     if spec.batches == "positive":
         positive = with_foreground(data.train.labels, spec.task)
 
+    reset_peak_memory(where)
     edge_net, edge_facts = None, None
     if needs_edge_net(spec.loss):
         edge_net, edge_facts = edge_net_for(data, cache_root)
     seed_everything(spec.seed)
     checkpoint = run_dir / "last.pt"
+    # A checkpoint and another run hold all weights: then no published ones are looked for.
+    published = None if checkpoint.exists() or spec.start_from else spec.encoder_weights
     model = build_model(
         spec.model,
         num_classes=data.num_classes,
         encoder=spec.encoder,
-        # a checkpoint and another run hold all weights: then no published ones are looked for
-        weights=None if checkpoint.exists() or spec.start_from else spec.encoder_weights,
+        weights=published,
         **spec.model_options,
     )
     if spec.start_from and not checkpoint.exists():
@@ -142,7 +148,7 @@ def train(
         optimizer=optimizer,
         schedule=build_schedule(spec, optimizer, total_steps),
         scaler=GradScaler(where.type, enabled=spec.precision == "fp16"),
-        progress=Progress(),
+        progress=Progress(weights=weights_facts(spec, model) if published else None),
         loss_log=torch.zeros(epoch_steps, len(objective.names), device=where),
         data=data.fingerprint,
         user_losses=code["user_losses"],
@@ -152,9 +158,12 @@ def train(
         state.restore(checkpoint)
     progress = state.progress
     before = progress.seconds
+    if progress.weights:
+        model.statistics = statistics_of(progress.weights)
 
     def save() -> None:
         progress.seconds = before + time.perf_counter() - started
+        progress.peak_memory = max(progress.peak_memory, peak_memory(where))
         state.save(checkpoint)
 
     def stop_if_asked() -> None:
@@ -178,6 +187,7 @@ def train(
             "run_id": spec.run_id,
             "dataset": data_facts(data),
             "edge_net": edge_facts,
+            "weights": progress.weights,
             "parameters": sum(p.numel() for p in model.parameters()),
             "epochs": progress.epoch,
             "iterations": progress.iterations,
@@ -186,7 +196,7 @@ def train(
             "order_sha256": progress.order_digest,
             "wall_seconds": before + time.perf_counter() - started,
             **speed(progress, batch_size),
-            "peak_memory_bytes": peak_memory(where),
+            "peak_memory_bytes": progress.peak_memory or peak_memory(where),
             "resident": pictures["train"].resident,
             "allocator_pinned": pinned,
             **describe_machine(where),
@@ -195,7 +205,14 @@ def train(
         write_json(run_dir / "run.json", facts)
         return facts
 
-    with StopRequest() as stop, label_maps["train"], label_maps["val"]:
+    size = spec.crop_size or data.train.images.shape[1:3]
+    what = f"batch_size {batch_size}, {size[0]} x {size[1]} pixels and precision {spec.precision}"
+    with (
+        StopRequest() as stop,
+        label_maps["train"],
+        label_maps["val"],
+        out_of_memory_named(where, what),
+    ):
         # a full epoch that was saved before its validation still has it before it
         while (progress.iterations < total_steps or progress.step) and not progress.stopped_early:
             epoch_started = time.perf_counter() - progress.epoch_seconds
@@ -227,7 +244,7 @@ def train(
             ):
                 images, labels = geometry.images(images), geometry.labels(labels)
                 with autocast(where, spec.precision):
-                    logits = model(normalize(images))
+                    logits = model(normalize(images, *model.statistics))
                 terms = torch.stack(list(objective.terms(logits, labels.long(), maps).values()))
                 state.loss_log[progress.step] = terms.detach()
                 optimizer.zero_grad(set_to_none=True)

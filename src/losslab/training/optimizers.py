@@ -41,6 +41,8 @@ def build_optimizer(spec: RunSpec, model: nn.Module, device: torch.device) -> to
     optimizer, options = OPTIMIZERS[spec.optimizer](spec)
     if device.type == "cuda" and spec.optimizer != "rmsprop":
         options["fused"] = True
+    if spec.optimizer_eps is not None:
+        options["eps"] = spec.optimizer_eps
     groups = parameter_groups(spec, model)
     return optimizer(groups, lr=spec.lr, weight_decay=spec.weight_decay, **options)  # type: ignore[call-arg]
 

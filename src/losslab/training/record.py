@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,12 @@ from losslab.files import write_atomically
 from losslab.metrics import SCORES
 from losslab.metrics.ratios import TableOfCounts
 from losslab.metrics.scores import MEAN
+from losslab.models import Segmenter, find_weights
+from losslab.spec import RunSpec
 from losslab.training.checkpoint import Progress, RunState
+
+MOST_SKIPPED = 20
+"""Steps in a row without a finite loss that a loss scaler is given to find its scale."""
 
 
 def data_facts(data: RunData) -> dict[str, Any]:
@@ -28,12 +33,34 @@ def data_facts(data: RunData) -> dict[str, Any]:
     }
 
 
-def divergence(state: RunState, names: Sequence[str]) -> str | None:
-    """Where this epoch's first loss that is not finite stands, or None; waits for the device."""
-    bad = (~state.loss_log[: state.progress.step].isfinite()).nonzero()
-    if len(bad) == 0:
+def weights_facts(spec: RunSpec, model: Segmenter) -> dict[str, Any] | None:
+    """What a run's record says of its encoder's weights: file, sha256, origin, mean and std."""
+    found = find_weights(spec.model, spec.encoder, spec.encoder_weights)
+    if found is None:
         return None
-    step, term = bad[0].tolist()
+    mean, std = model.statistics
+    return {**found.facts(), "mean": list(mean), "std": list(std)}
+
+
+def statistics_of(facts: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Mean and standard deviation in such a record."""
+    return tuple(facts["mean"]), tuple(facts["std"])
+
+
+def divergence(state: RunState, names: Sequence[str]) -> str | None:
+    """Where this epoch's first loss that is not finite stands, or None; waits for the device.
+
+    With a loss scaler (fp16) the step of such a loss is skipped and the weights stay as they were:
+    only `MOST_SKIPPED` in a row are a divergence.
+    """
+    lost = ~state.loss_log[: state.progress.step].isfinite()
+    needed = MOST_SKIPPED if state.scaler.is_enabled() else 1
+    rows = [step for step, bad in enumerate(lost.any(1).tolist()) if bad]
+    runs = [rows[i] for i in range(len(rows)) if rows[i : i + needed][-1] - rows[i] == needed - 1]
+    if not runs:
+        return None
+    step = runs[0]
+    term = int(lost[step].nonzero()[0])
     progress = state.progress
     iteration = progress.iterations - progress.step + step
     lr = state.optimizer.defaults["lr"] * state.schedule.lr_lambdas[0](iteration)
@@ -46,7 +73,10 @@ def divergence(state: RunState, names: Sequence[str]) -> str | None:
 
 def mean_losses(state: RunState, names: Sequence[str]) -> dict[str, float]:
     """The epoch's mean loss, and of each term where there are several."""
-    means = state.loss_log[: state.progress.step].mean(0).tolist()
+    losses = state.loss_log[: state.progress.step]
+    if state.scaler.is_enabled():  # steps that were skipped
+        losses = losses[losses.isfinite().all(1)]
+    means = losses.mean(0).tolist()
     rows: dict[str, float] = {"train_loss": sum(means)}
     if len(names) > 1:
         rows |= {f"train_loss: {name}": mean for name, mean in zip(names, means, strict=True)}
