@@ -11,7 +11,7 @@ from PIL import Image
 from losslab.data import SplitOptions, prepare
 from losslab.data.check import survey
 from losslab.data.dataset import FileProblem
-from losslab.data.digests import file_digest
+from losslab.files import file_digest
 from tests.data.conftest import save
 from tests.test_cli import call  # noqa: F401
 

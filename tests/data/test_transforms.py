@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from losslab.data.transforms import AUGMENTATIONS, MEAN, STD, draw_geometry, normalize
+from losslab.constants import MEAN, STD
+from losslab.data.transforms import AUGMENTATIONS, draw_geometry, normalize
 from losslab.errors import DataError
 
 

@@ -8,7 +8,8 @@ import torch
 import torchvision
 from torch.amp.grad_scaler import GradScaler
 
-from losslab.data.transforms import MEAN, STD, normalize
+from losslab.constants import MEAN, STD
+from losslab.data.transforms import normalize
 from losslab.errors import SpecError, StudyError
 from losslab.models import build_model, find_weights
 from losslab.models.weights import statistics

@@ -10,9 +10,9 @@ import pandas as pd
 
 from losslab.data import DATASETS, SegmentationDataset, SplitOptions, open_dataset
 from losslab.data.dataset import SPLITS, Pair, PairedFiles
-from losslab.data.digests import file_digest
 from losslab.data.splits import divide
 from losslab.errors import DataError
+from losslab.files import file_digest
 from losslab.markdown import escaped
 
 SEEDED = {

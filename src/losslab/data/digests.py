@@ -2,25 +2,18 @@
 read again.
 """
 
-import hashlib
 import json
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from losslab.data.dataset import FileProblem
-from losslab.files import write_json
+from losslab.files import file_digest, write_json
 
 SETTLED_NANOSECONDS = 2_000_000_000
 """A younger file may still change within one tick of the file system's clock, so its digest is not
 remembered.
 """
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_digest(path: Path) -> str:

@@ -13,9 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from filelock import FileLock
 
-from losslab.data.digests import file_digest
 from losslab.errors import DataError
-from losslab.files import write_json
+from losslab.files import file_digest, write_json
 
 LOCK_SECONDS = 3600
 """How long to wait for another process that builds the same entry."""

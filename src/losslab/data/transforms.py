@@ -16,7 +16,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as ops
 
-from losslab.constants import IGNORE_INDEX
+from losslab.constants import IGNORE_INDEX, MEAN, STD, Channels
 from losslab.errors import DataError, unknown
 
 
@@ -36,13 +36,6 @@ AUGMENTATIONS = {
     "crop_flip": Augmentation(scale=None, crop=True, flip=True),
     "scale_crop_mirror": Augmentation(scale=(0.5, 2.0), crop=True, flip=True),
 }
-
-# Mean and standard deviation of ImageNet's pixels, on a scale of 0 to 1.
-Channels = tuple[float, float, float]
-"""A number for red, green and blue."""
-
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,13 @@ from torch import Tensor
 from losslab.constants import IGNORE_INDEX
 from losslab.errors import SpecError, brief, unknown
 from losslab.losses.edges import EdgeNet, random_edge_net
-from losslab.losses.objective import Loss, Objective, build_loss, needs_edge_net
+from losslab.losses.objective import (
+    Loss,
+    Objective,
+    build_loss,
+    checked_loss,
+    needs_edge_net,
+)
 
 SIZE = 32
 """Side of the standard picture, pixels."""
@@ -102,9 +108,9 @@ def named_loss(
         return loss.expression, loss.for_classes
     if hasattr(loss, "build"):
         return loss.title, loss.build
-    if not callable(loss):
-        raise SpecError(f"a loss is an expression or a function of logits and labels, got {loss!r}")
-    return getattr(loss, "__name__", type(loss).__name__), lambda count: loss
+    name = getattr(loss, "__name__", type(loss).__name__)
+    checked_loss(name, loss)
+    return name, lambda count: loss
 
 
 def value_and_gradient(

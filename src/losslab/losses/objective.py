@@ -11,7 +11,6 @@ options in an expression: "ce + 0.5*mylosses:mine(alpha=2)".
 """
 
 import ast
-import hashlib
 import importlib
 import inspect
 import re
@@ -32,6 +31,7 @@ from torch import Tensor, nn
 
 from losslab.constants import IGNORE_INDEX
 from losslab.errors import DataError, SpecError, brief, unknown
+from losslab.files import file_digest
 from losslab.losses.edges import EdgeNet, active_boundary, checked_edge_net, semeda, sobel
 from losslab.losses.label_maps import label_map
 from losslab.losses.pixel import boundary, ce, focal, lovasz
@@ -399,10 +399,10 @@ def user_loss(path: str) -> Loss:
             if callable(value) and getattr(value, "__module__", "") == module_name
         ]
         raise SpecError(f"loss: {path!r}: {unknown('function', name, functions)}")
-    return _checked_loss(path, getattr(module, name))
+    return checked_loss(path, getattr(module, name))
 
 
-def _checked_loss(name: str, loss: Any) -> Any:
+def checked_loss(name: str, loss: Any) -> Any:
     """A callable as a loss; raises `SpecError` for one that cannot be called as losses are."""
     if not callable(loss):
         raise SpecError(f"loss: {name!r}: a function of logits and labels, got {loss!r}")
@@ -440,7 +440,7 @@ def _source_digest(path: str) -> str:
         file = inspect.getsourcefile(function if inspect.isroutine(function) else type(function))
     except TypeError:
         file = None
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else "built-in"
+    return file_digest(Path(file)) if file else "built-in"
 
 
 # Objectives ---------------------------------------------------------------------------------------
@@ -477,7 +477,7 @@ def build_loss(
     for name, function in given.items():
         if not name.isidentifier():
             raise SpecError(f"losses: {name!r} is no name that an expression could hold")
-        known[name] = _checked_loss(name, function)
+        known[name] = checked_loss(name, function)
     terms = parse(text, known)
     return Objective(terms, num_classes, edge_net=edge_net, losses=known, validate=validate)
 

@@ -70,7 +70,8 @@ def build_model(
     `num_classes` is 1 for a binary task; `encoder` None is the network's own. `weights` are the
     encoder's: None (random, from torch's global generator), "imagenet" or a file. Raises
     `SpecError` for an unknown name or option and `WeightsError` for weights that cannot be had.
-    Its `statistics` are the mean and standard deviation to normalise pictures with.
+    Its `statistics` are the mean and standard deviation to normalise pictures with, its
+    `weights_file` says where the weights came from.
     """
     encoder = default_encoder(name) if encoder is None else encoder
     checked = check_model(name, encoder=encoder, options=options)
@@ -83,8 +84,8 @@ def build_model(
         load_encoder(model.encoder, path)
     if checked.initialization == "glorot":
         model.start_by_glorot()
-    if path is not None:
-        model.statistics = statistics(encoder)
+    if found is not None:
+        model.weights_file, model.statistics = found, statistics(encoder)
     if checked.frozen_batch_norm:
         model.freeze_batch_norm()
     return model

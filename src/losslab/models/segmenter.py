@@ -4,13 +4,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from losslab.constants import MEAN, STD, Channels
 from losslab.errors import SpecError
-
-Channels = tuple[float, float, float]
-"""A number for red, green and blue."""
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of the red, green and blue of ImageNet's pictures."""
+from losslab.models.weights import WeightsFile
 
 
 class Segmenter(nn.Module):
@@ -32,6 +28,8 @@ class Segmenter(nn.Module):
         """Mean and standard deviation that pictures of 0..1 are normalised with: ImageNet's, or
         those that the encoder's weights were trained with.
         """
+        self.weights_file: WeightsFile | None = None
+        """The file that the encoder's weights came from."""
         self.stride = stride
         self.beyond = beyond
         self.frozen_batch_norm = False

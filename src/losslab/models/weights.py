@@ -4,7 +4,6 @@ Published weights are looked for in the folder `LOSSLAB_WEIGHTS`, then where the
 them, and only then asked of their publisher.
 """
 
-import hashlib
 import os
 import pickle
 from collections.abc import Callable
@@ -19,9 +18,10 @@ import torchvision
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from losslab.constants import MEAN, STD, Channels
 from losslab.errors import WeightsError, brief, unknown
+from losslab.files import file_digest
 from losslab.models.published import own_folder, torchvision_url
-from losslab.models.segmenter import MEAN, STD, Channels
 from losslab.models.trunks import ConvolutionalClassifier
 
 HALVES = ("xception", "inception", "timm-tf_efficientnet_lite", "timm-mobilenetv3")
@@ -41,8 +41,7 @@ class WeightsFile(NamedTuple):
 
     def facts(self) -> dict[str, str]:
         """What a run's record says of it: name, SHA-256 and origin."""
-        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
-        return {"file": self.path.name, "sha256": digest, "origin": self.origin}
+        return {"file": self.path.name, "sha256": file_digest(self.path), "origin": self.origin}
 
 
 def find_file(
@@ -92,11 +91,9 @@ def statistics(encoder: str) -> tuple[Channels, Channels]:
     return MEAN, STD
 
 
-def is_timms(path: Path) -> bool:
-    """Whether a file holds a classifier by timm's own names, not an encoder as smp or a run writes
-    it.
-    """
-    return not any(name.startswith(("model.", *PREFIXES)) for name in _read(path))
+def _is_timms(state: dict[str, Tensor]) -> bool:
+    """Whether a state has timm's own names, not those of an encoder as smp or a run writes it."""
+    return not any(name.startswith(("model.", *PREFIXES)) for name in state)
 
 
 def is_whole_timms(encoder: str, path: Path) -> bool:
@@ -105,7 +102,7 @@ def is_whole_timms(encoder: str, path: Path) -> bool:
     It then adapts its names to the features that it extracts; what a file lacks it would leave at
     random, without a word.
     """
-    if not is_timms(path):
+    if not _is_timms(_read(path)):
         return False
     name = encoder.removeprefix("tu-")
     try:
@@ -124,11 +121,12 @@ def load_encoder(encoder: nn.Module, path: Path) -> None:
     Raises `WeightsError` for a file that cannot be read, does not fit, naming the first tensors
     that differ, or holds numbers that are not finite.
     """
-    state = _part(_read(path))
+    stored = _read(path)
+    state = _part(stored)
     if isinstance(encoder, ConvolutionalClassifier):
         state = encoder.adapted(state)
     own = encoder.state_dict()
-    if all(name.startswith("model.") for name in own) and is_timms(path):
+    if all(name.startswith("model.") for name in own) and _is_timms(stored):
         state = {f"model.{name}": value for name, value in state.items()}
     # torch before 0.4.1 did not count the batches behind the statistics, and nothing reads them
     wanted = {k: v for k, v in own.items() if not k.endswith("batches_tracked")}

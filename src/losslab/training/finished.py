@@ -12,8 +12,8 @@ from jaxtyping import UInt8
 
 from losslab.data import RunData, open_dataset, prepare
 from losslab.data.dataset import SegmentationDataset
-from losslab.data.digests import file_digest
 from losslab.errors import StudyError
+from losslab.files import file_digest
 from losslab.models import Segmenter, build_model
 from losslab.spec import RunSpec
 from losslab.training.checkpoint import load_weights

@@ -116,13 +116,12 @@ def train(
         edge_net, edge_facts = edge_net_for(data, cache_root)
     seed_everything(spec.seed)
     checkpoint = run_dir / "last.pt"
-    # A checkpoint and another run hold all weights: then no published ones are looked for.
-    published = None if checkpoint.exists() or spec.start_from else spec.encoder_weights
     model = build_model(
         spec.model,
         num_classes=data.num_classes,
         encoder=spec.encoder,
-        weights=published,
+        # a checkpoint and another run hold all weights: then no published ones are looked for
+        weights=None if checkpoint.exists() or spec.start_from else spec.encoder_weights,
         **spec.model_options,
     )
     if spec.start_from and not checkpoint.exists():
@@ -148,7 +147,7 @@ def train(
         optimizer=optimizer,
         schedule=build_schedule(spec, optimizer, total_steps),
         scaler=GradScaler(where.type, enabled=spec.precision == "fp16"),
-        progress=Progress(weights=weights_facts(spec, model) if published else None),
+        progress=Progress(weights=weights_facts(model)),
         loss_log=torch.zeros(epoch_steps, len(objective.names), device=where),
         data=data.fingerprint,
         user_losses=code["user_losses"],

@@ -13,8 +13,7 @@ from losslab.files import write_atomically
 from losslab.metrics import SCORES
 from losslab.metrics.ratios import TableOfCounts
 from losslab.metrics.scores import MEAN
-from losslab.models import Segmenter, find_weights
-from losslab.spec import RunSpec
+from losslab.models import Segmenter
 from losslab.training.checkpoint import Progress, RunState
 
 MOST_SKIPPED = 20
@@ -33,13 +32,12 @@ def data_facts(data: RunData) -> dict[str, Any]:
     }
 
 
-def weights_facts(spec: RunSpec, model: Segmenter) -> dict[str, Any] | None:
+def weights_facts(model: Segmenter) -> dict[str, Any] | None:
     """What a run's record says of its encoder's weights: file, sha256, origin, mean and std."""
-    found = find_weights(spec.model, spec.encoder, spec.encoder_weights)
-    if found is None:
+    if model.weights_file is None:
         return None
     mean, std = model.statistics
-    return {**found.facts(), "mean": list(mean), "std": list(std)}
+    return {**model.weights_file.facts(), "mean": list(mean), "std": list(std)}
 
 
 def statistics_of(facts: Mapping[str, Any]) -> tuple[Any, Any]:
