@@ -141,13 +141,16 @@ Decoded = TypeVar("Decoded")
 def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     """The picture in RGB, turned upright as its EXIF record asks."""
 
+    return _read_rgb(path, "picture", "convert it to 8 bits")
+
+
+def _read_rgb(path: Path, kind: str, remedy: str) -> UInt8[np.ndarray, "h w 3"]:
+    """A file of 8 bits a channel in RGB, upright; `kind` is what its error calls it."""
+
     def decode(picture: Image.Image) -> np.ndarray:
         if picture.mode.startswith(("I", "F")):
-            raise FileProblem(
-                path,
-                f"a picture has 8 bits a channel, this one is of mode {picture.mode!r}",
-                "convert it to 8 bits",
-            )
+            rule = f"a {kind} has 8 bits a channel, this one is of mode {picture.mode!r}"
+            raise FileProblem(path, rule, remedy)
         return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
 
     return _opened(path, decode)
@@ -189,16 +192,7 @@ def read_colours(
 ) -> UInt8[np.ndarray, "h w"]:
     """The label map of a file that paints each class in its colour; `void` is that of void."""
 
-    def decode(picture: Image.Image) -> np.ndarray:
-        if picture.mode.startswith(("I", "F")):
-            raise FileProblem(
-                path,
-                f"a painted label map has 8 bits a channel, this one is of mode {picture.mode!r}",
-                "save it as 8-bit RGB",
-            )
-        return _pack(np.array(ImageOps.exif_transpose(picture).convert("RGB")))
-
-    packed = _opened(path, decode)
+    packed = _pack(_read_rgb(path, "painted label map", "save it as 8-bit RGB"))
     table = {code: index for index, code in enumerate(_pack(np.array(colours)).tolist())}
     if void is not None:
         table[_pack(np.array([void])).item()] = IGNORE_INDEX
