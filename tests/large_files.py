@@ -22,7 +22,7 @@ def large_files(root: Path, largest: int = LARGEST) -> list[str]:
     ]
 
 
-MOST_LINES = {"": 36_550, "losses": 3_010}
+MOST_LINES = {"": 36_500, "losses": 3_004}
 """Lines of Python in src/losslab and in folders of it: they shrink, and these numbers with them."""
 
 

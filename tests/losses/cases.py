@@ -111,6 +111,15 @@ def sure_logits(labels: Tensor, num_classes: int, margin: float = 30.0) -> Tenso
     return logits.scatter_(1, known[:, None], margin)
 
 
+def value_and_gradient(
+    function: Callable[[Tensor], Tensor], logits: Tensor
+) -> tuple[Tensor, Tensor]:
+    """A function of logits and its gradient by them, in their layout."""
+    logits = logits.detach().clone(memory_format=torch.preserve_format).requires_grad_()
+    value = function(logits)
+    return value.detach(), torch.autograd.grad(value, logits)[0]
+
+
 def in_turn(names: str, values: Iterable[Any]) -> Callable[[Callable[..., None]], Any]:
     """Runs a test for one value after another, as one case; the one that fails is noted."""
 

@@ -11,6 +11,7 @@ from scipy import ndimage
 from losslab.losses import active_boundary, boundary, build_loss, label_map, lovasz
 from losslab.losses.edges import STEPS
 from tests.losses.cases import in_turn, random_case, sure_logits
+from tests.losses.cases import value_and_gradient as of_function
 from tests.losses.reference import reference_loss
 
 REGIONAL = [
@@ -35,10 +36,7 @@ def regions(num_classes, *, seed=0, size=(24, 20), void=0.05):
 
 
 def value_and_gradient(expression, logits, labels):
-    logits = logits.detach().clone(memory_format=torch.preserve_format).requires_grad_()
-    loss = build_loss(expression, logits.shape[1])(logits, labels)
-    loss.backward()
-    return loss.detach(), logits.grad
+    return of_function(lambda x: build_loss(expression, x.shape[1])(x, labels), logits)
 
 
 @in_turn("num_classes", CLASSES)

@@ -6,7 +6,13 @@ import torch
 from losslab.errors import DataError, SpecError
 from losslab.losses import EdgeNet, build_loss, semeda
 from losslab.losses.edges import CHANNELS, label_masks, probability_masks
-from tests.losses.cases import in_turn, random_case, random_edge_net, sure_logits
+from tests.losses.cases import (
+    in_turn,
+    random_case,
+    random_edge_net,
+    sure_logits,
+    value_and_gradient,
+)
 
 WEIGHTS = [(1.0, 1.0, 0.0), (0.5, 2.0, 3.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0)]
 
@@ -22,12 +28,6 @@ def plain_semeda(logits, labels, edge_net, weights, reduction):
         mean = difference.sum() / annotated.sum()
         total = total + weight * (mean / channels if reduction == "mean" else mean)
     return total
-
-
-def value_and_gradient(function, logits):
-    logits = logits.detach().clone(memory_format=torch.preserve_format).requires_grad_()
-    value = function(logits)
-    return value.detach(), torch.autograd.grad(value, logits)[0]
 
 
 @in_turn("reduction", ["mean", "l1"])

@@ -6,7 +6,7 @@ from torch.nn.functional import conv2d
 
 from losslab.losses import sobel
 from losslab.losses.edges import label_masks, probability_masks
-from tests.losses.cases import random_case, sure_logits
+from tests.losses.cases import random_case, sure_logits, value_and_gradient
 
 KERNEL = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype=torch.float64)
 
@@ -20,12 +20,6 @@ def plain_sobel(logits, labels):
     annotated = labels != 255
     total = ((predicted - labelled).abs() * annotated[:, None]).sum()
     return total / (annotated.sum() * 2 * c)
-
-
-def value_and_gradient(function, logits):
-    logits = logits.detach().clone(memory_format=torch.preserve_format).requires_grad_()
-    value = function(logits)
-    return value.detach(), torch.autograd.grad(value, logits)[0]
 
 
 @pytest.mark.parametrize("num_classes", [1, 2, 5])

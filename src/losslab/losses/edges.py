@@ -142,8 +142,7 @@ def label_masks(
     0.
     """
     classes = torch.arange(max(num_classes, 2), dtype=labels.dtype, device=labels.device)
-    masks = labels[:, None] == classes[:, None, None]
-    return masks.to(dtype)
+    return (labels[:, None] == classes[:, None, None]).to(dtype)
 
 
 def probability_masks(
@@ -185,12 +184,10 @@ def semeda(
     depth = max((layer for layer, weight in enumerate(weights, 1) if weight), default=0)
 
     def values(x: Tensor, y: Tensor) -> Tensor:
-        known = (y != IGNORE_INDEX).to(x.dtype)[:, None]
-        p = torch.cat(((-x).sigmoid(), x.sigmoid()), 1) if x.shape[1] == 1 else x.softmax(1)
-        p = (p * known).contiguous(memory_format=torch.channels_last)
+        fast = torch.channels_last
+        p = probability_masks(x, y).contiguous(memory_format=fast)
         with torch.no_grad():
-            own = (y.long()[:, None] * known).long()
-            masks = torch.zeros_like(p).scatter_(1, own, known)
+            masks = label_masks(y, net.num_classes, x.dtype).contiguous(memory_format=fast)
             targets = net.first_embeddings(masks, depth, frozen=True)
         embeddings = net.first_embeddings(p, depth, frozen=True)
         norms = [0 * x[:, 0]]
@@ -252,8 +249,8 @@ def sobel(
 
     def values(x: Tensor, y: Tensor) -> Tensor:
         known = (y != IGNORE_INDEX).to(x.dtype)[:, None]
+        own = y.long()[:, None] * known.long()
         p = (x.sigmoid() if classes == 1 else x.softmax(1)) * known
-        own = (y.long()[:, None] * known).long()
         # The maps are linear: that of the difference is the difference of the maps.
         d = p - own if classes == 1 else p.scatter_add(1, own, -known)
         across, down = sobel_maps(d)

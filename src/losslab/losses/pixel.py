@@ -145,14 +145,13 @@ def lovasz(
     """
     labels = check_batch(logits, labels)
     slopes = logits.new_zeros(logits.shape, dtype=sum_type(logits))
-    images = range(len(labels)) if per == "image" else [slice(None)] if labels.numel() else []
-    scored = (labels != IGNORE_INDEX).flatten(1).any(1).sum().clamp(min=1)
-    for image in images:
-        group = slice(image, image + 1) if isinstance(image, int) else image
+    size = 1 if per == "image" else max(len(labels), 1)
+    for first in range(0, len(labels) if labels.numel() else 0, size):
+        group = slice(first, first + size)
         with torch.no_grad():
             _lovasz_slopes(logits[group], labels[group], slopes[group])
     if per == "image":
-        slopes /= scored
+        slopes /= (labels != IGNORE_INDEX).flatten(1).any(1).sum().clamp(min=1)
 
     def values(x: Tensor, y: Tensor, slopes: Tensor) -> Tensor:
         return (_errors(x, y) * slopes).sum(1)

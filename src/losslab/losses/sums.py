@@ -595,13 +595,11 @@ def pooled(
     sums = sums.pooled(batch=per == "batch", classes=average == "micro")
     losses = formula(sums, smooth)
     if several:
-        present = (sums.y > 0).to(losses.dtype) if absent != "count" else None
+        share: Any = 1.0 if absent == "count" else (sums.y > 0).to(losses.dtype)
         if average == "macro":
-            counted = losses.shape[1]
-            if present is not None and absent == "skip":
-                counted = present.sum(1, keepdim=True).clamp(min=1)
-            present = 1 / losses.shape[1] if present is None else present / counted
-        losses = losses if present is None else losses * present
+            skipped = absent == "skip"
+            share /= share.sum(1, keepdim=True).clamp(min=1) if skipped else losses.shape[1]
+        losses = losses * share
     if not constant and per == "batch":
         return losses.sum()  # where nothing is annotated, unions are empty: no loss
     scored = (sums.n[:, 0] > 0).to(losses.dtype)
